@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rooms behind <rpmsg.h>: bus, channel, endpoint, driver, and what a backend
+ * gives them. The core knows nothing of rings or sockets; a backend knows nothing
+ * of drivers and name service.
+ *
+ * bus->lock guards lists, tables and every member without a remark. It is never
+ * held while the program's code (probe, remove, callbacks, events, log) runs.
+ * Order: bus->lock before a backend's own locks.
+ */
+#ifndef RPMSG_CORE_H
+#define RPMSG_CORE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "core/lock.h"
+#include "record/recorder.h"
+#include "rpmsg.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+
+/* ---- log and last error (log.c) ---- */
+
+struct rpmsg_log {
+	rpmsg_log_fn fn;
+	void *arg;
+};
+void log_say(const struct rpmsg_log *log, enum rpmsg_log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Sets rpmsg_error_detail() and errno = err (positive); returns -err. */
+int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- addresses (addr.c): constant-time map from address to endpoint ---- */
+
+struct endpoint;
+struct addr_slot {
+	uint32_t addr;
+	uint32_t used; /* 0 free, 1 taken, 2 deleted */
+	struct endpoint *ept; /* NULL: reserved by a channel that nobody has bound */
+};
+struct addr_table {
+	struct addr_slot *slot;
+	uint32_t bits, n, n_deleted;
+	uint32_t next_dynamic; /* every dynamic address below is taken */
+};
+int addr_table_init(struct addr_table *t);
+void addr_table_fini(struct addr_table *t);
+/* The slot or NULL. Valid until the next change. */
+struct addr_slot *addr_find(const struct addr_table *t, uint32_t addr);
+/* 0, -EADDRINUSE, -ENOMEM. */
+int addr_take(struct addr_table *t, uint32_t addr, struct endpoint *ept);
+/* The lowest free dynamic address in *addr; -EADDRNOTAVAIL, -ENOMEM. */
+int addr_take_dynamic(struct addr_table *t, uint32_t *addr, struct endpoint *ept);
+void addr_drop(struct addr_table *t, uint32_t addr);
+
+/* ---- endpoints (endpoint.c) ---- */
+
+struct channel;
+TAILQ_HEAD(endpoint_list, endpoint);
+
+struct endpoint {
+	struct rpmsg_endpoint pub;
+	struct rpmsg_bus *bus;
+	struct channel *ch;      /* NULL: the bus's nameless device */
+	uint32_t dst;            /* atomic; ANY: none yet */
+	bool dst_learned;
+	bool learn;              /* atomic */
+	bool in_place;           /* atomic */
+	bool own;                /* the channel's own endpoint */
+	bool bound;              /* its address is in the table */
+	bool dead;               /* destroyed; freed when running gets 0 */
+	uint32_t running;        /* callbacks in progress: 0 or 1 */
+	void *backend;           /* the backend's state, from ops->bind to ops->unbind */
+	TAILQ_ENTRY(endpoint) link;
+};
+
+/* ---- channels (channel.c) ---- */
+
+struct channel {
+	struct rpmsg_device pub;
+	struct rpmsg_bus *bus;
+	struct rpmsg_driver *driver;
+	enum rpmsg_channel_origin origin;
+	bool reserved_src;       /* src is ours in the address table while nobody has bound it */
+	bool announced;          /* the announcement is on the ring */
+	bool announce_wanted;
+	bool gone;               /* off the list; freed by the last reference */
+	unsigned refs;           /* list, and whoever runs its driver's code */
+	uint64_t tx, rx;         /* atomic, relaxed */
+	uint64_t remote_id;      /* client backend: rpmsgd's number */
+	char text[RPMSG_NAME_SIZE + 24];
+	struct endpoint_list epts;
+	TAILQ_ENTRY(channel) link;
+};
+TAILQ_HEAD(channel_list, channel);
+
+/* ---- backends ---- */
+
+struct held; /* see rpmsg_rx_hold */
+
+struct backend_ops {
+	/*
+	 * Gives ept its address: *addr, or any if that is ANY; own: the channel's own
+	 * endpoint. NULL: the core's address table decides. Called without lock.
+	 */
+	int (*bind)(struct endpoint *ept, uint32_t *addr, uint32_t dst, bool own);
+	void (*unbind)(struct endpoint *ept);
+	/* Sends; addresses are valid, len <= INT_MAX. No lock held. */
+	int (*send)(struct endpoint *ept, uint32_t src, uint32_t dst, const void *data, size_t len,
+		    bool wait);
+	long (*mtu)(struct rpmsg_bus *bus);
+	int (*poll)(struct endpoint *ept);
+	void *(*reserve)(struct endpoint *ept, size_t *room, bool wait);
+	int (*submit)(struct endpoint *ept, void *buf, uint32_t dst, size_t len);
+	void (*discard)(struct endpoint *ept, void *buf);
+	struct rpmsg_held *(*hold)(struct endpoint *ept, const void *data);
+	/* Handles what is there, max messages; arm: leave notifications on. Count or -errno. */
+	int (*dispatch)(struct rpmsg_bus *bus, int max, bool arm);
+	/* The pollable fd. */
+	int (*fd)(struct rpmsg_bus *bus);
+	/* A channel by hand or service. NULL: local to this process. With *info complete on return. */
+	int (*channel_create)(struct rpmsg_bus *bus, struct rpmsg_channel_info *info,
+			      enum rpmsg_channel_origin origin, unsigned flags, uint64_t *remote_id);
+	int (*channel_destroy)(struct rpmsg_bus *bus, const struct channel *ch);
+	/* Fills what the core does not know. */
+	int (*info)(struct rpmsg_bus *bus, struct rpmsg_bus_info *info);
+	/* NULL: the core lists its own. */
+	int (*for_each_channel)(struct rpmsg_bus *bus,
+				int (*fn)(const struct rpmsg_channel_status *, void *), void *arg);
+	/* True if name service messages are ours to send and to handle (virtio). */
+	bool name_service;
+	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
+	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
+	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
+};
+
+/* A held message; the backend's struct begins with it. */
+struct rpmsg_held {
+	const void *data;
+	void (*release)(struct rpmsg_held *held); /* frees */
+};
+
+/* ---- the bus (bus.c) ---- */
+
+/* A driver of this bus, or a process-wide one. */
+struct bus_driver {
+	struct rpmsg_driver *drv;
+	TAILQ_ENTRY(bus_driver) link;
+};
+TAILQ_HEAD(bus_driver_list, bus_driver);
+
+struct rpmsg_bus {
+	const struct backend_ops *ops;
+	struct lock lock;
+	struct rpmsg_log log;
+	char name[RPMSG_NAME_SIZE];
+	enum rpmsg_side side;
+	bool up;
+	bool closing;
+	uint32_t generation;
+	uint64_t features;        /* negotiated, while up */
+	bool swap;
+	int send_timeout_ms;
+
+	struct channel root;      /* the nameless device */
+	struct channel_list channels;
+	struct endpoint_list epts_root; /* unused by channels */
+	struct addr_table addrs;
+	struct bus_driver_list drivers;
+
+	struct endpoint *running; /* whose callback runs */
+	const void *running_data; /* its message, if in place */
+	uint32_t running_seq;     /* futex: counts ends of callbacks that somebody waits for */
+	bool dispatching;         /* atomic */
+	uint32_t destroy_waiters;
+
+	rpmsg_event_fn event_fn;
+	void *event_arg;
+
+	struct recorder *recorder; /* or NULL */
+	int record_id;
+	bool recorder_shared;      /* RPMSG_RECORD's, not ours to close */
+
+	uint64_t tx, rx;           /* atomic, relaxed */
+	uint64_t no_recipient, malformed, ns_refused;
+	LIST_ENTRY(rpmsg_bus) link; /* all buses of the process, for register_rpmsg_driver */
+};
+
+/*
+ * For backends. bus_init prepares everything but ops' own state; the backend
+ * embeds struct rpmsg_bus as its first member. bus_start makes it known to
+ * process-wide drivers (call it last); bus_stop undoes it, removes drivers and
+ * channels and frees endpoints (call it first in close); bus_fini frees the rest.
+ */
+int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *name,
+	     enum rpmsg_side side, const struct rpmsg_bus_options *opt);
+void bus_start(struct rpmsg_bus *bus);
+void bus_stop(struct rpmsg_bus *bus);
+void bus_fini(struct rpmsg_bus *bus);
+void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count);
+/* The link came up (features set), or went down: learned channels go. Without lock. */
+void bus_link_up(struct rpmsg_bus *bus, uint64_t features);
+void bus_link_down(struct rpmsg_bus *bus);
+
+/*
+ * Adds a channel and offers it to drivers; without lock. NULL and errno EEXIST,
+ * ENOMEM, EADDRINUSE, EADDRNOTAVAIL. take_src: reserve info->src (ANY: the lowest
+ * dynamic one) in the core's address table, as a service needs.
+ */
+struct channel *channel_add(struct rpmsg_bus *bus, const struct rpmsg_channel_info *info,
+			    enum rpmsg_channel_origin origin, bool take_src);
+/* Takes it off the bus: driver's remove, endpoints go deaf, event. Without lock. */
+void channel_remove(struct channel *ch);
+/* With lock: finds by name and destination (learned), or by a test of the caller's own over bus->channels. */
+struct channel *channel_find(struct rpmsg_bus *bus, const char *name, uint32_t src, uint32_t dst);
+
+/* Unbinds every endpoint of a channel that goes, or all of the bus (NULL): they stay allocated. */
+void endpoint_deafen_all(struct rpmsg_bus *bus, struct channel *ch);
+
+/*
+ * Runs ept's callback from a backend's dispatch, lock held at call and return but
+ * not within: learns the destination, counts. Returns after the callback, with ept
+ * freed if it was destroyed meanwhile.
+ */
+void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *ept, void *data, int len, uint32_t src);
+
+/* A received name service message: lock not held (ns.c). */
+void ns_receive(struct rpmsg_bus *bus, const void *data, size_t len, uint32_t src);
+/* Puts pending announcements on the ring as far as buffers go; true if none is left. Without lock. */
+bool ns_flush(struct rpmsg_bus *bus);
+
+/* Offers channels to drivers (driver.c). Without lock. */
+void driver_match_channel(struct channel *ch);
+void driver_detach(struct channel *ch);
+void channel_put(struct channel *ch);
+
+/* Backends' open (spec.c calls them). */
+struct rpmsg_bus *virtio_bus_open_shm(const char *name, const struct rpmsg_bus_options *opt);
+struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_options *opt);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A small futex lock. While the process has one thread no atomic
+ * read-modify-write is needed and none is done; the word means the same either
+ * way, so a thread may be created while the lock is held.
+ * 0: free, 1: taken, 2: taken and somebody sleeps.
+ */
+#ifndef RPMSG_LOCK_H
+#define RPMSG_LOCK_H
+
+#include <stdint.h>
+#include <sys/single_threaded.h>
+
+struct lock {
+	uint32_t word;
+};
+
+void lock_slow(struct lock *lock);
+void lock_wake(struct lock *lock);
+
+static inline void lock_take(struct lock *lock)
+{
+	uint32_t free_word = 0;
+
+	if (__libc_single_threaded) {
+		__atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (!__atomic_compare_exchange_n(&lock->word, &free_word, 1, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		lock_slow(lock);
+}
+
+static inline void lock_drop(struct lock *lock)
+{
+	if (__libc_single_threaded) {
+		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
+		return;
+	}
+	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
+		lock_wake(lock);
+}
+
+/* Sleeps while *word == value, timeout_ms at most (-1 for ever); 0 or -ETIMEDOUT, -EINTR, -EAGAIN. */
+int futex_wait(uint32_t *word, uint32_t value, int timeout_ms);
+void futex_wake_all(uint32_t *word);
+
+#endif

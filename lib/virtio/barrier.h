@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every load and store of memory that the other side can write goes through
+ * here. C11 atomics, so that ThreadSanitizer sees the same order as the CPU.
+ */
+#ifndef RPMSG_BARRIER_H
+#define RPMSG_BARRIER_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* Pairs with shm_store_release16() of the other side: what was written before its store is seen after this load. */
+static inline uint16_t shm_load_acquire16(const uint16_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static inline void shm_store_release16(uint16_t *p, uint16_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* Relaxed: exactly one load, so that a value that is checked is the value that is used. */
+static inline uint16_t shm_load16(const uint16_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t shm_load32(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t shm_load64(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void shm_store16(uint16_t *p, uint16_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static inline void shm_store32(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+static inline void shm_store64(uint64_t *p, uint64_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+}
+
+/*
+ * Store before load: an index must be visible before the other side's event
+ * field or index is read. One of these on each side keeps a wake-up from being lost.
+ */
+static inline void shm_fence(void)
+{
+#if defined(__SANITIZE_THREAD__)
+	static uint32_t word; /* TSan has no fences: a seq_cst read-modify-write orders as strongly */
+	__atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+#elif defined(__x86_64__)
+	/* Cheaper than mfence, which also waits for non-temporal stores. */
+	__asm__ volatile("lock; orl $0, -4(%%rsp)" ::: "memory", "cc");
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+/*
+ * Copies out of shared memory. The compiler may not look at the source again
+ * afterwards: past the asm it must assume that it changed.
+ */
+static inline void shm_copy_from(void *dst, const void *shared, size_t n)
+{
+	memcpy(dst, shared, n);
+	__asm__ volatile("" ::: "memory");
+}
+
+static inline void shm_copy_to(void *shared, const void *src, size_t n)
+{
+	memcpy(shared, src, n);
+}
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+#endif

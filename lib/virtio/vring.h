@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One split virtqueue (virtio 1.x, section 2.7), driver role and device role.
+ * Knows nothing of rpmsg. All bookkeeping is private; what the other side can
+ * write is read once and checked. Not thread-safe: the caller locks.
+ *
+ * A bad entry is -EPROTO with the words in vq->why; it has been consumed and
+ * the queue can go on, unless vq->broken (an index that cannot be): then every
+ * further call is -EPROTO.
+ */
+#ifndef RPMSG_VRING_H
+#define RPMSG_VRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VRING_DESC_F_NEXT 1u
+#define VRING_DESC_F_WRITE 2u
+#define VRING_DESC_F_INDIRECT 4u
+#define VRING_AVAIL_F_NO_INTERRUPT 1u
+#define VRING_USED_F_NO_NOTIFY 1u
+
+#define VRING_NUM_MAX 32768u
+
+struct vring_desc {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags;
+	uint16_t next;
+};
+struct vring_avail {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[]; /* num, then used_event */
+};
+struct vring_used_elem {
+	uint32_t id;
+	uint32_t len;
+};
+struct vring_used {
+	uint16_t flags;
+	uint16_t idx;
+	struct vring_used_elem ring[]; /* num, then avail_event */
+};
+
+/* Where the three parts lie in our address space. num is a power of two, 2..32768. */
+struct vring {
+	uint32_t num;
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+};
+
+/* Bytes of a ring laid out in one piece, used part aligned to align; and the pointers into it. */
+size_t vring_bytes(uint32_t num, size_t align);
+void vring_place(struct vring *vr, uint32_t num, void *mem, size_t align);
+
+/* Addresses of the other side that may appear in descriptors. */
+#define VRING_REGIONS_MAX 8
+struct vring_regions {
+	unsigned n;
+	struct vring_region {
+		uint64_t addr;
+		uint64_t size;
+		uint8_t *host;
+	} r[VRING_REGIONS_MAX];
+};
+/* NULL unless all len bytes from addr lie in one region. */
+void *vring_translate(const struct vring_regions *regions, uint64_t addr, uint64_t len);
+
+struct vring_options {
+	bool event_idx; /* negotiated */
+	bool indirect;  /* negotiated */
+	bool swap;      /* other byte order */
+};
+
+/* ---- driver role: owns the descriptor table; descriptor i is buffer i ---- */
+
+struct vring_driver {
+	struct vring vr;
+	struct vring_options opt;
+	uint16_t mask;
+	uint16_t avail_idx;   /* next to be published */
+	uint16_t kicked_idx;  /* avail_idx at the last decision about a kick */
+	uint16_t used_idx;    /* next to be read */
+	uint16_t used_seen;   /* the other side's index as last read */
+	bool armed;
+	bool broken;
+	uint32_t n_free;
+	uint16_t *free;       /* stack of n_free ids */
+	uint8_t *state;       /* per id: VRING_FREE, VRING_OURS, VRING_THEIRS */
+	char why[80];
+};
+
+/* Resets both rings' shared words that the driver owns. -EINVAL, -ENOMEM. */
+int vring_driver_init(struct vring_driver *vq, const struct vring *vr,
+		      const struct vring_options *opt);
+void vring_driver_fini(struct vring_driver *vq);
+/* Takes a free descriptor id, -ENOMEM if none: look for used ones first. */
+int vring_driver_alloc(struct vring_driver *vq);
+/* Gives an id back that alloc or get_used returned. */
+void vring_driver_free(struct vring_driver *vq, uint16_t id);
+/* Makes id available to the device, visible at once; addr is in the device's terms. */
+void vring_driver_add(struct vring_driver *vq, uint16_t id, uint64_t addr, uint32_t len, bool device_writes);
+/* Whether the device wants to be told of what was added since the last call. Has the fence. */
+bool vring_driver_kick_needed(struct vring_driver *vq);
+/* 1 and the next used id (now ours) with its written length, 0 if none, -EPROTO. */
+int vring_driver_get_used(struct vring_driver *vq, uint16_t *id, uint32_t *len);
+/* Asks for an interrupt at the next used buffer; true if one is there already (nothing was lost). Has the fence. */
+bool vring_driver_arm(struct vring_driver *vq);
+void vring_driver_disarm(struct vring_driver *vq);
+
+/* ---- device role ---- */
+
+struct vring_device {
+	struct vring vr;
+	struct vring_options opt;
+	const struct vring_regions *regions;
+	uint16_t mask;
+	uint16_t avail_idx;    /* next to be read */
+	uint16_t avail_seen;
+	uint16_t used_idx;     /* next to be published */
+	uint16_t signalled_idx;
+	bool armed;
+	bool broken;
+	uint32_t n_taken;
+	uint8_t *taken;        /* per head: 1 while we have it */
+	char why[80];
+};
+
+/* A taken buffer. ptr is NULL for a chain of several pieces: use gather or scatter, once. */
+struct vring_buf {
+	uint16_t head;
+	uint32_t len;  /* of the single piece */
+	void *ptr;
+	struct vring_desc first; /* the head's private copy */
+};
+
+/* Takes over at what the driver has already published if resume is set, else from zero. */
+int vring_device_init(struct vring_device *vq, const struct vring *vr,
+		      const struct vring_regions *regions, const struct vring_options *opt);
+void vring_device_fini(struct vring_device *vq);
+/* Buffers that a take would find now. Reads the other side's index if none is known. */
+uint32_t vring_device_available(struct vring_device *vq);
+/*
+ * 1 and the next buffer, 0 if none, -EPROTO. write: the pieces must be device-writable,
+ * else readable. A bad buffer with a good head has been returned with length 0.
+ */
+int vring_device_take(struct vring_device *vq, struct vring_buf *buf, bool write);
+/* Puts the last taken buffer back: the next take gets it again. */
+void vring_device_untake(struct vring_device *vq, const struct vring_buf *buf);
+/* Copies a readable buffer to private memory, cap bytes at most; bytes copied or -EPROTO. */
+long vring_device_gather(struct vring_device *vq, const struct vring_buf *buf, void *to, size_t cap);
+/* Copies n bytes into a writable buffer; -EMSGSIZE if it is smaller, -EPROTO. */
+int vring_device_scatter(struct vring_device *vq, const struct vring_buf *buf, const void *from, size_t n);
+/* Returns a taken head, visible at once. */
+void vring_device_return(struct vring_device *vq, uint16_t head, uint32_t written);
+bool vring_device_call_needed(struct vring_device *vq);
+bool vring_device_arm(struct vring_device *vq);
+void vring_device_disarm(struct vring_device *vq);
+
+#endif
