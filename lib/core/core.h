@@ -20,6 +20,10 @@
 #include "record/recorder.h"
 #include "rpmsg.h"
 
+/* Relaxed: words that one thread sets under a lock and others look at without. */
+#define peek(p) __atomic_load_n(p, __ATOMIC_RELAXED)
+#define poke(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 /* ---- log and last error (log.c) ---- */
@@ -44,7 +48,9 @@ struct addr_slot {
 struct addr_table {
 	struct addr_slot *slot;
 	uint32_t bits, n, n_deleted;
-	uint32_t next_dynamic; /* every dynamic address below is taken */
+	uint64_t *dynamic;      /* a bit for each address from RPMSG_ADDR_DYNAMIC: taken */
+	uint32_t dynamic_words;
+	uint32_t dynamic_hint;  /* every word below is full */
 };
 int addr_table_init(struct addr_table *t);
 void addr_table_fini(struct addr_table *t);
@@ -59,7 +65,7 @@ void addr_drop(struct addr_table *t, uint32_t addr);
 /* ---- endpoints (endpoint.c) ---- */
 
 struct channel;
-TAILQ_HEAD(endpoint_list, endpoint);
+LIST_HEAD(endpoint_list, endpoint);
 
 struct endpoint {
 	struct rpmsg_endpoint pub;
@@ -70,11 +76,12 @@ struct endpoint {
 	bool learn;              /* atomic */
 	bool in_place;           /* atomic */
 	bool own;                /* the channel's own endpoint */
-	bool bound;              /* its address is in the table */
-	bool dead;               /* destroyed; freed when running gets 0 */
-	uint32_t running;        /* callbacks in progress: 0 or 1 */
+	bool bound;              /* atomic; has its address: cleared when its channel goes */
+	bool dead;               /* destroyed; freed when its callback has ended */
+	bool running;            /* its callback runs */
+	bool awaited;            /* somebody waits for that to end, and frees it */
 	void *backend;           /* the backend's state, from ops->bind to ops->unbind */
-	TAILQ_ENTRY(endpoint) link;
+	LIST_ENTRY(endpoint) link; /* of its channel's, or of the root's when that is gone */
 };
 
 /* ---- channels (channel.c) ---- */
@@ -82,7 +89,9 @@ struct endpoint {
 struct channel {
 	struct rpmsg_device pub;
 	struct rpmsg_bus *bus;
-	struct rpmsg_driver *driver;
+	struct rpmsg_driver *driver; /* guarded by the driver registry's lock, as is driver_busy */
+	uint32_t driver_busy;    /* thread that runs its probe or remove */
+	uint64_t driver_pass;    /* last registration that offered it */
 	enum rpmsg_channel_origin origin;
 	bool reserved_src;       /* src is ours in the address table while nobody has bound it */
 	bool announced;          /* the announcement is on the ring */
@@ -98,8 +107,6 @@ struct channel {
 TAILQ_HEAD(channel_list, channel);
 
 /* ---- backends ---- */
-
-struct held; /* see rpmsg_rx_hold */
 
 struct backend_ops {
 	/*
@@ -117,8 +124,13 @@ struct backend_ops {
 	int (*submit)(struct endpoint *ept, void *buf, uint32_t dst, size_t len);
 	void (*discard)(struct endpoint *ept, void *buf);
 	struct rpmsg_held *(*hold)(struct endpoint *ept, const void *data);
-	/* Handles what is there, max messages; arm: leave notifications on. Count or -errno. */
-	int (*dispatch)(struct rpmsg_bus *bus, int max, bool arm);
+	/*
+	 * rpmsg_bus_dispatch(): handles what is there; if that is nothing, sleeps up to
+	 * timeout_ms and looks again. Count or -errno. One thread at a time.
+	 */
+	int (*dispatch)(struct rpmsg_bus *bus, int timeout_ms);
+	/* rpmsg_bus_spin(). NULL: dispatch(bus, 0). */
+	int (*spin)(struct rpmsg_bus *bus, int max);
 	/* The pollable fd. */
 	int (*fd)(struct rpmsg_bus *bus);
 	/* A channel by hand or service. NULL: local to this process. With *info complete on return. */
@@ -130,8 +142,11 @@ struct backend_ops {
 	/* NULL: the core lists its own. */
 	int (*for_each_channel)(struct rpmsg_bus *bus,
 				int (*fn)(const struct rpmsg_channel_status *, void *), void *arg);
-	/* True if name service messages are ours to send and to handle (virtio). */
-	bool name_service;
+	/*
+	 * Tries to send a name service message (40 bytes) from src: 0, -ENOMEM, -EPIPE.
+	 * NULL where somebody else does the name service (client).
+	 */
+	int (*send_ns)(struct rpmsg_bus *bus, uint32_t src, const void *msg);
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
@@ -144,6 +159,14 @@ struct rpmsg_held {
 };
 
 /* ---- the bus (bus.c) ---- */
+
+/* A withdrawal that waits for a buffer. */
+struct ns_pending {
+	char name[RPMSG_NAME_SIZE];
+	uint32_t addr;
+	TAILQ_ENTRY(ns_pending) link;
+};
+TAILQ_HEAD(ns_pending_list, ns_pending);
 
 /* A driver of this bus, or a process-wide one. */
 struct bus_driver {
@@ -158,7 +181,7 @@ struct rpmsg_bus {
 	struct rpmsg_log log;
 	char name[RPMSG_NAME_SIZE];
 	enum rpmsg_side side;
-	bool up;
+	bool up;                  /* atomic */
 	bool closing;
 	uint32_t generation;
 	uint64_t features;        /* negotiated, while up */
@@ -167,15 +190,15 @@ struct rpmsg_bus {
 
 	struct channel root;      /* the nameless device */
 	struct channel_list channels;
-	struct endpoint_list epts_root; /* unused by channels */
 	struct addr_table addrs;
 	struct bus_driver_list drivers;
 
 	struct endpoint *running; /* whose callback runs */
-	const void *running_data; /* its message, if in place */
-	uint32_t running_seq;     /* futex: counts ends of callbacks that somebody waits for */
-	bool dispatching;         /* atomic */
-	uint32_t destroy_waiters;
+	const void *running_data; /* its message */
+	uint32_t running_seq;     /* futex: counts ends of callbacks that somebody waited for */
+	uint32_t dispatcher;      /* atomic: id of the thread in dispatch, or 0 */
+	struct ns_pending_list withdrawals;
+	bool ns_wanted;           /* atomic; something may be pending */
 
 	rpmsg_event_fn event_fn;
 	void *event_arg;
@@ -185,7 +208,8 @@ struct rpmsg_bus {
 	bool recorder_shared;      /* RPMSG_RECORD's, not ours to close */
 
 	uint64_t tx, rx;           /* atomic, relaxed */
-	uint64_t no_recipient, malformed, ns_refused;
+	uint64_t malformed;        /* atomic */
+	uint64_t no_recipient, ns_refused;
 	LIST_ENTRY(rpmsg_bus) link; /* all buses of the process, for register_rpmsg_driver */
 };
 
@@ -217,8 +241,22 @@ void channel_remove(struct channel *ch);
 /* With lock: finds by name and destination (learned), or by a test of the caller's own over bus->channels. */
 struct channel *channel_find(struct rpmsg_bus *bus, const char *name, uint32_t src, uint32_t dst);
 
-/* Unbinds every endpoint of a channel that goes, or all of the bus (NULL): they stay allocated. */
-void endpoint_deafen_all(struct rpmsg_bus *bus, struct channel *ch);
+static inline struct endpoint *endpoint_of(struct rpmsg_endpoint *ept)
+{
+	return container_of(ept, struct endpoint, pub);
+}
+static inline struct channel *channel_of(struct rpmsg_device *rpdev)
+{
+	return container_of(rpdev, struct channel, pub);
+}
+
+/* The work behind rpmsg_create_ept and rpmsg_channel_bind. Without lock. */
+struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, void *priv,
+				       uint32_t addr, uint32_t dst, bool own);
+/* Unbinds the endpoints of a channel that goes; they stay allocated. Without lock. */
+void endpoint_deafen_all(struct channel *ch);
+/* Forgets learned destinations: the other side is a new one. With lock. */
+void endpoint_forget_dst(struct channel *ch);
 
 /*
  * Runs ept's callback from a backend's dispatch, lock held at call and return but
@@ -229,16 +267,25 @@ void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *ept, void *data, i
 
 /* A received name service message: lock not held (ns.c). */
 void ns_receive(struct rpmsg_bus *bus, const void *data, size_t len, uint32_t src);
+/* Asks for an announcement, or takes it back (a withdrawal goes out if it was sent). Without lock. */
+void ns_announce(struct channel *ch);
+void ns_withdraw(struct channel *ch);
 /* Puts pending announcements on the ring as far as buffers go; true if none is left. Without lock. */
 bool ns_flush(struct rpmsg_bus *bus);
 
-/* Offers channels to drivers (driver.c). Without lock. */
+/* Drops a reference; the last one frees. With lock, or without any left. */
+void channel_put(struct channel *ch);
+/* Offers a channel to drivers; takes its driver off it (driver.c). Without lock. */
 void driver_match_channel(struct channel *ch);
 void driver_detach(struct channel *ch);
-void channel_put(struct channel *ch);
+/* Buses that process-wide drivers see. */
+void driver_add_bus(struct rpmsg_bus *bus);
+void driver_remove_bus(struct rpmsg_bus *bus);
 
-/* Backends' open (spec.c calls them). */
-struct rpmsg_bus *virtio_bus_open_shm(const char *name, const struct rpmsg_bus_options *opt);
+/* Small id of the calling thread, never 0. */
+uint32_t thread_id(void);
+
+/* client.c; spec.c calls it. */
 struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_options *opt);
 
 #endif

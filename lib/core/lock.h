@@ -8,6 +8,8 @@
 #ifndef RPMSG_LOCK_H
 #define RPMSG_LOCK_H
 
+#include <stdbool.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/single_threaded.h>
 

@@ -22,19 +22,40 @@ struct link_mem {
 	struct lock lock;
 	void *owner;
 	unsigned refs; /* atomic */
+	uint32_t lost; /* atomic; the other side took the memory away: what is read now is zero */
 	uint8_t *base;
 	size_t size;
-	void (*unmap)(struct link_mem *mem);
+	void (*unmap)(struct link_mem *mem); /* and frees mem */
 };
+/* One reference, the caller's, and watched for SIGBUS; -ENOMEM. */
+int link_mem_init(struct link_mem *mem, uint8_t *base, size_t size,
+		  void (*unmap)(struct link_mem *mem));
 void link_mem_get(struct link_mem *mem);
 void link_mem_put(struct link_mem *mem);
+
+/* What rpmsg_sigbus_install() looks after (sigbus.c); mem.c calls them. */
+int sigbus_watch(struct link_mem *mem);
+void sigbus_forget(struct link_mem *mem);
+
+/*
+ * Shared by the two ends of a loop: the thread that dispatched a side last, 0 if
+ * none did, at [side - RPMSG_SIDE_HOST]. Written by the bus of that side.
+ */
+struct link_loop {
+	uint32_t tid[2]; /* atomic */
+	unsigned refs;   /* atomic; one an end */
+};
 
 struct link;
 
 enum link_change { LINK_SAME, LINK_UP, LINK_DOWN };
 
 struct link_ops {
-	/* Handles what made control_fd readable; LINK_UP: everything below is valid until LINK_DOWN. */
+	/*
+	 * Handles what made control_fd readable. LINK_UP: everything below is valid,
+	 * until the next call after the one that returned LINK_DOWN. One change a call:
+	 * control_fd stays readable while there is more.
+	 */
 	enum link_change (*control)(struct link *link);
 	/* Tells the other side about queue q. Any thread. Never blocks, never raises a signal. */
 	void (*notify)(struct link *link, unsigned q);
@@ -55,11 +76,14 @@ struct link {
 	struct vring ring[2];
 	struct vring_regions regions;
 	uint64_t features;    /* negotiated */
+	uint32_t generation;  /* bring-ups as the host counts them */
 	uint32_t num;
 	uint32_t buffer_size;
 	uint8_t *buffers[2];        /* host side: what it posts on queue q */
 	uint64_t buffers_addr[2];   /* the same in the device's terms */
-	int event_fd[2];      /* readable when the other side notified us about queue q */
+	/* Readable when the other side notified us about queue q. To be taken out of
+	   any epoll at LINK_DOWN: the other side keeps it open too. */
+	int event_fd[2];
 
 	/* loop: who dispatches each side, so that a wait that cannot end is seen */
 	struct link_loop *loop;
@@ -75,7 +99,11 @@ struct link_options {
 /* shm.c. NULL and errno, with rpmsg_error_detail(). */
 struct link *link_shm_open(const char *name, enum rpmsg_side side, const struct link_options *opt,
 			   struct rpmsg_log *log);
-/* loop.c: both ends, which come up at the first control call. */
+/*
+ * loop.c: both ends, which come up at the first control call of each; pair[0] is
+ * the host's. When one is closed or reset the other goes down, and both stay so.
+ * 0 or -errno with rpmsg_error_detail().
+ */
 int link_loop_open(struct link *pair[2], const struct link_options *opt, struct rpmsg_log *log);
 
 #endif

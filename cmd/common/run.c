@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "run.h"
+
+#include <errno.h>
+#include <rpmsg.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "number.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+static volatile sig_atomic_t caught;
+static int wake_fd = -1;   /* an eventfd that a signal makes readable, for good */
+static int stdout_fd = -1; /* polled for a reader that goes away */
+
+static void on_signal(int sig)
+{
+	static const uint64_t one = 1;
+	int err = errno;
+
+	caught = sig;
+	(void)!write(wake_fd, &one, sizeof(one));
+	errno = err;
+}
+
+static int handle(int sig)
+{
+	struct sigaction old, act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	if (sigaction(sig, NULL, &old))
+		return -errno;
+	if (sig == SIGHUP && old.sa_handler == SIG_IGN)
+		return 0;
+	return sigaction(sig, &act, NULL) ? -errno : 0;
+}
+
+int run_init(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	int err;
+
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake_fd < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
+		err = handle(signals[i]);
+		if (err)
+			return err;
+	}
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+		return -errno;
+	return rpmsg_sigbus_install();
+}
+
+void run_watch_stdout(void)
+{
+	struct stat st;
+
+	if (!fstat(STDOUT_FILENO, &st) && !S_ISREG(st.st_mode))
+		stdout_fd = STDOUT_FILENO;
+}
+
+bool run_stopped(void)
+{
+	return caught != 0;
+}
+
+int run_signal(void)
+{
+	return caught;
+}
+
+void run_write_failed(int err)
+{
+	if (err == -EPIPE && !caught)
+		caught = SIGPIPE;
+}
+
+int64_t run_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+int64_t run_deadline(int64_t ns)
+{
+	int64_t at;
+
+	if (ns == NUMBER_FOREVER || __builtin_add_overflow(run_now(), ns, &at))
+		return NUMBER_FOREVER;
+	return at;
+}
+
+/* ppoll until the deadline; its return value. */
+static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline)
+{
+	struct timespec ts;
+	int64_t left;
+
+	if (deadline == NUMBER_FOREVER)
+		return ppoll(fds, n, NULL, NULL);
+	left = deadline ? deadline - run_now() : 0;
+	if (left < 0)
+		left = 0;
+	ts = (struct timespec){ .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+	return ppoll(fds, n, &ts, NULL);
+}
+
+int run_wait(struct pollfd *fds, unsigned n, int64_t deadline)
+{
+	struct pollfd all[RUN_FDS_MAX + 2];
+	int ready;
+
+	if (n > RUN_FDS_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < n; i++)
+		all[i] = fds[i];
+	all[n] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
+	all[n + 1] = (struct pollfd){ .fd = stdout_fd };
+	do {
+		if (run_stopped())
+			return -EINTR;
+		ready = poll_until(all, n + 2, deadline);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return -errno;
+	if (all[n + 1].revents & (POLLERR | POLLHUP))
+		run_write_failed(-EPIPE);
+	if (run_stopped())
+		return -EINTR;
+	for (unsigned i = 0; i < n; i++)
+		fds[i].revents = all[i].revents;
+	return ready;
+}
+
+int run_finish(enum tool_exit code)
+{
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout)) {
+		run_write_failed(-errno);
+		if (!run_stopped()) {
+			tool_error("standard output: %s", errno ? strerror(errno) : "write error");
+			code = TOOL_FAIL;
+		}
+	}
+	if (!run_stopped())
+		return (int)code;
+	signal(caught, SIG_DFL);
+	raise(caught);
+	return 128 + caught; /* it is blocked */
+}

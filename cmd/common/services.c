@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which service an address belongs to. */
+#include <endian.h>
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "services.h"
+
+#define NS_MESSAGE_SIZE (RPMSG_NAME_SIZE + 8)
+#define NS_DESTROY 1U
+
+struct service {
+	char bus[RPMSG_NAME_SIZE + 1];
+	enum rpmsg_side side; /* whose address it is */
+	uint32_t addr;
+	char name[RPMSG_NAME_SIZE];
+};
+
+struct services {
+	void *tree;
+};
+
+static int compare(const void *pa, const void *pb)
+{
+	const struct service *a = pa, *b = pb;
+
+	if (a->addr != b->addr)
+		return a->addr < b->addr ? -1 : 1;
+	if (a->side != b->side)
+		return a->side < b->side ? -1 : 1;
+	return strcmp(a->bus, b->bus);
+}
+
+static void set_key(struct service *key, const char *bus, enum rpmsg_side side, uint32_t addr)
+{
+	memset(key, 0, sizeof(*key));
+	strncpy(key->bus, bus ? bus : "", sizeof(key->bus) - 1);
+	key->side = side;
+	key->addr = addr;
+}
+
+struct services *services_new(void)
+{
+	return calloc(1, sizeof(struct services));
+}
+
+void services_free(struct services *s)
+{
+	if (!s)
+		return;
+	tdestroy(s->tree, free);
+	free(s);
+}
+
+static int add(struct services *s, const char *bus, enum rpmsg_side side, uint32_t addr,
+	       const char *name)
+{
+	struct service *new = malloc(sizeof(*new));
+	struct service **node;
+
+	if (!new)
+		return -ENOMEM;
+	set_key(new, bus, side, addr);
+	strncpy(new->name, name, sizeof(new->name) - 1);
+	node = tsearch(new, &s->tree, compare);
+	if (!node) {
+		free(new);
+		return -ENOMEM;
+	}
+	if (*node != new) {
+		free(*node);
+		*node = new;
+	}
+	return 0;
+}
+
+static void drop(struct services *s, const char *bus, enum rpmsg_side side, uint32_t addr)
+{
+	struct service key, **node, *old;
+
+	set_key(&key, bus, side, addr);
+	node = tfind(&key, &s->tree, compare);
+	if (!node)
+		return;
+	old = *node;
+	tdelete(old, &s->tree, compare);
+	free(old);
+}
+
+static const char *look_up(const struct services *s, const char *bus, enum rpmsg_side side,
+			   uint32_t addr)
+{
+	struct service key, *const *node;
+
+	set_key(&key, bus, side, addr);
+	node = tfind(&key, &s->tree, compare);
+	return node ? (*node)->name : NULL;
+}
+
+static enum rpmsg_side other(enum rpmsg_side side)
+{
+	return side == RPMSG_SIDE_HOST ? RPMSG_SIDE_REMOTE : RPMSG_SIDE_HOST;
+}
+
+struct learn {
+	struct services *services;
+	const char *bus_name;
+	enum rpmsg_side side; /* ours */
+};
+
+static int learn_channel(const struct rpmsg_channel_status *st, void *arg)
+{
+	struct learn *l = arg;
+	int err = 0;
+
+	if (st->origin != RPMSG_CHANNEL_SERVICE && st->info.dst != RPMSG_ADDR_ANY)
+		err = add(l->services, l->bus_name, other(l->side), st->info.dst, st->info.name);
+	if (!err && st->origin != RPMSG_CHANNEL_LEARNED && st->info.src != RPMSG_ADDR_ANY)
+		err = add(l->services, l->bus_name, l->side, st->info.src, st->info.name);
+	return err;
+}
+
+int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bus_name)
+{
+	struct rpmsg_bus_info info = {.size = sizeof(info)};
+	struct learn l = {.services = s, .bus_name = bus_name};
+	int err = rpmsg_bus_get_info(bus, &info);
+
+	if (err)
+		return err;
+	l.side = info.side;
+	return rpmsg_bus_for_each_channel(bus, learn_channel, &l);
+}
+
+bool announcement_read(const struct rpmsg_record *m, struct announcement *a)
+{
+	uint32_t word[2];
+
+	if (m->dst != RPMSG_NS_ADDR || m->len != NS_MESSAGE_SIZE)
+		return false;
+	memcpy(a->name, m->data, sizeof(a->name));
+	a->name[sizeof(a->name) - 1] = '\0';
+	memcpy(word, m->data + RPMSG_NAME_SIZE, sizeof(word));
+	a->addr = le32toh(word[0]);
+	a->withdrawn = le32toh(word[1]) & NS_DESTROY;
+	return a->name[0] != '\0';
+}
+
+static enum rpmsg_side sender(const struct rpmsg_record *m)
+{
+	return m->dir == RPMSG_H2R ? RPMSG_SIDE_HOST : RPMSG_SIDE_REMOTE;
+}
+
+void services_learn(struct services *s, const struct rpmsg_record *m)
+{
+	struct announcement a;
+
+	if (!announcement_read(m, &a))
+		return;
+	if (a.withdrawn)
+		drop(s, m->bus, sender(m), a.addr);
+	else if (a.addr != RPMSG_ADDR_ANY)
+		add(s, m->bus, sender(m), a.addr, a.name);
+}
+
+const char *services_find(const struct services *s, const struct rpmsg_record *m)
+{
+	const char *name = look_up(s, m->bus, other(sender(m)), m->dst);
+
+	return name ? name : look_up(s, m->bus, sender(m), m->src);
+}

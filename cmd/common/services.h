@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which service an address belongs to: learned from name service messages in
+ * the traffic and from a bus's list of channels. One table serves many buses.
+ */
+#ifndef CMD_SERVICES_H
+#define CMD_SERVICES_H
+
+#include <stdbool.h>
+#include <rpmsg.h>
+
+struct services;
+
+struct services *services_new(void);
+void services_free(struct services *s);
+
+/* Learns the channels that are there now; -errno. */
+int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bus_name);
+/* Learns from a message if it is a name service message. */
+void services_learn(struct services *s, const struct rpmsg_record *m);
+
+/* The service that a message belongs to, or NULL. Valid until the next change. */
+const char *services_find(const struct services *s, const struct rpmsg_record *m);
+
+/* What a name service message says. name is terminated. False: m is none. */
+struct announcement {
+	char name[RPMSG_NAME_SIZE];
+	uint32_t addr;
+	bool withdrawn;
+};
+bool announcement_read(const struct rpmsg_record *m, struct announcement *a);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rpmsg-listen: messages come from one of three sources (the recordings of
+ * buses, an endpoint of ours, a file) and all go through one sink, which
+ * filters, counts, prints and writes them.
+ */
+#ifndef RPMSG_LISTEN_H
+#define RPMSG_LISTEN_H
+
+#include "common/filter.h"
+#include "common/options.h"
+#include "common/pcap.h"
+#include "common/ready.h"
+#include "common/services.h"
+
+struct config {
+	struct tool_config tool;
+	const char *name;    /* -n or NULL */
+	uint32_t src, dst;   /* RPMSG_ADDR_ANY: not given */
+	const char *hello;   /* or NULL */
+	const char *read;    /* -r or NULL */
+	const char *write;   /* -w or NULL */
+	uint64_t count;      /* 0: no limit */
+	enum format_time time;
+	bool echo, follow, strict, exit_on_down;
+	struct ready ready;
+	char **expr;
+	size_t n_expr;
+};
+
+/* Whether an endpoint is bound: -n, -s or -d. */
+bool config_takes_part(const struct config *cfg);
+
+struct listen {
+	const struct config *cfg;
+	int64_t deadline;
+	struct filter *filter;
+	struct services *services;
+	struct format format;
+	bool print;
+	struct pcap_writer *capture; /* or NULL */
+	uint64_t seen, lost;
+	struct ready ready;
+	bool running;        /* there was something to listen to */
+	bool closing;        /* what is there is still shown, nothing is waited for */
+	bool done;           /* no more output: the count is reached, or writing failed */
+	enum tool_exit code;
+};
+
+/* ---- sink.c ---- */
+
+/* Opens what the config asks for. On failure it has said why. */
+enum tool_exit sink_open(struct listen *l);
+/* Closes all, says what was seen and lost; the exit code of the whole. */
+enum tool_exit sink_close(struct listen *l);
+/* A message that came, was seen on the bus, or stood in a file. */
+void sink_message(struct listen *l, const struct rpmsg_record *m);
+/* A message that we sent: it goes into the capture alone. */
+void sink_sent(struct listen *l, const struct rpmsg_record *m);
+/* Messages that nobody will see any more. */
+void sink_lost(struct listen *l, const char *bus, uint64_t count);
+/* The link of a bus came up or went down. Ends the run if the config says so. */
+void sink_link(struct listen *l, const char *bus, bool up);
+/* Nothing more is there now: hands on what is buffered. */
+void sink_flush(struct listen *l);
+/* Whether to leave the loop. */
+bool sink_stopped(const struct listen *l);
+/* Leaves the loop with code. */
+void sink_stop(struct listen *l, enum tool_exit code);
+
+/* ---- the sources: each runs until there is no more, and returns what it ends with ---- */
+
+enum tool_exit watch_run(struct listen *l); /* watch.c */
+enum tool_exit part_run(struct listen *l);  /* part.c */
+enum tool_exit file_run(struct listen *l);  /* file.c */
+
+#endif

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Taking part: an endpoint of ours, on a channel (host), on a service that we
+ * offer (remote), or on the bus at an address. Bound as soon as that is possible,
+ * and again after the link or the channel went away.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "common/bus.h"
+#include "common/hint.h"
+#include "common/run.h"
+#include "rpmsg-listen/listen.h"
+
+/* With this much waiting to be sent nothing more is received. */
+#define OUTBOX_HIGH 1024U
+/* How often it is then looked whether there is room: received messages keep the bus's fd readable. */
+#define OUTBOX_RETRY_NS (INT64_C(5) * 1000 * 1000)
+/* For how long messages that were there at the end are still taken, at most. */
+#define CLOSING_NS (INT64_C(1000) * 1000 * 1000)
+#define CLOSING_POLL_MS 5
+
+struct letter {
+	STAILQ_ENTRY(letter) link;
+	uint32_t dst;
+	size_t len;
+	uint8_t data[];
+};
+
+struct part {
+	struct listen *l;
+	struct rpmsg_bus *bus;
+	char bus_name[RPMSG_NAME_SIZE];
+	enum rpmsg_side side;
+	struct rpmsg_endpoint *ept;
+	struct rpmsg_device *service; /* offered by us, or NULL */
+	STAILQ_HEAD(, letter) outbox;
+	unsigned n_outbox;
+	bool up;
+	bool look;     /* something changed: try to bind */
+	bool gone;     /* the endpoint's channel has gone */
+	bool bound;    /* ever */
+	bool waiting;  /* said that the channel is not there */
+};
+
+static enum rpmsg_direction direction(const struct part *p, bool sent)
+{
+	return (p->side == RPMSG_SIDE_HOST) == sent ? RPMSG_H2R : RPMSG_R2H;
+}
+
+/* ---- sending: in order, none lost ---- */
+
+static int try_send(struct part *p, uint32_t dst, const void *data, size_t len)
+{
+	struct rpmsg_record m = {
+		.bus = p->bus_name,
+		.dir = direction(p, true),
+		.src = p->ept->addr,
+		.dst = dst,
+		.len = (uint16_t)len,
+		.data = data,
+	};
+	int err;
+
+	err = rpmsg_trysendto(p->ept, data, (int)len, dst);
+	if (err)
+		return err;
+	m.time_ns = format_now_ns();
+	sink_sent(p->l, &m);
+	return 0;
+}
+
+static int keep(struct part *p, uint32_t dst, const void *data, size_t len)
+{
+	struct letter *letter = malloc(sizeof(*letter) + len);
+
+	if (!letter)
+		return -ENOMEM;
+	letter->dst = dst;
+	letter->len = len;
+	memcpy(letter->data, data, len);
+	STAILQ_INSERT_TAIL(&p->outbox, letter, link);
+	p->n_outbox++;
+	return 0;
+}
+
+static void forget_first(struct part *p)
+{
+	struct letter *letter = STAILQ_FIRST(&p->outbox);
+
+	STAILQ_REMOVE_HEAD(&p->outbox, link);
+	p->n_outbox--;
+	free(letter);
+}
+
+static void forget_outbox(struct part *p)
+{
+	if (p->n_outbox)
+		tool_error("%u messages could not be sent any more", p->n_outbox);
+	while (p->n_outbox)
+		forget_first(p);
+}
+
+static void send_failed(struct part *p, uint32_t dst, int err)
+{
+	char addr[FORMAT_ADDR_SIZE];
+
+	if (err == -EPIPE)
+		return; /* told as link down */
+	tool_error("cannot send to %s: %s", format_addr(dst, addr), rpmsg_strerror(err));
+	sink_stop(p->l, TOOL_FAIL);
+}
+
+static void post(struct part *p, uint32_t dst, const void *data, size_t len)
+{
+	int err = p->n_outbox || !p->ept ? -ENOMEM : try_send(p, dst, data, len);
+
+	if (err == -ENOMEM)
+		err = keep(p, dst, data, len);
+	if (err)
+		send_failed(p, dst, err);
+}
+
+static void flush_outbox(struct part *p)
+{
+	while (p->ept && p->n_outbox) {
+		struct letter *letter = STAILQ_FIRST(&p->outbox);
+		int err = try_send(p, letter->dst, letter->data, letter->len);
+
+		if (err == -ENOMEM)
+			return;
+		if (err)
+			send_failed(p, letter->dst, err);
+		forget_first(p);
+	}
+}
+
+/* ---- receiving ---- */
+
+static int received(struct rpmsg_device *rpdev, void *data, int len, void *priv, uint32_t src)
+{
+	struct part *p = priv;
+	struct rpmsg_record m = {
+		.time_ns = format_now_ns(),
+		.bus = p->bus_name,
+		.dir = direction(p, false),
+		.src = src,
+		.dst = p->ept ? p->ept->addr : rpdev->src,
+		.len = (uint16_t)len,
+		.data = data,
+	};
+
+	if (p->l->done)
+		return 0;
+	sink_message(p->l, &m);
+	if (p->l->cfg->echo)
+		post(p, src, data, (size_t)len);
+	return 0;
+}
+
+static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
+{
+	struct part *p = arg;
+
+	switch (event->type) {
+	case RPMSG_EVENT_UP:
+		p->look = p->up = true;
+		sink_link(p->l, p->bus_name, true);
+		break;
+	case RPMSG_EVENT_DOWN:
+		p->up = false;
+		forget_outbox(p);
+		sink_link(p->l, p->bus_name, false);
+		break;
+	case RPMSG_EVENT_ANNOUNCE:
+		p->look = true;
+		services_learn_bus(p->l->services, bus, p->bus_name);
+		break;
+	case RPMSG_EVENT_WITHDRAW:
+		if (p->ept && event->rpdev == p->ept->rpdev)
+			p->gone = true;
+		break;
+	case RPMSG_EVENT_DROPPED:
+		sink_lost(p->l, p->bus_name, event->count);
+		break;
+	case RPMSG_EVENT_BOUND:
+	case RPMSG_EVENT_UNBOUND:
+		break;
+	}
+}
+
+/* ---- binding ---- */
+
+struct search {
+	const struct part *part;
+	struct rpmsg_channel_status held, free; /* rpdev NULL: none */
+};
+
+static bool is_held(const struct rpmsg_channel_status *st)
+{
+	return st->holder_kind != RPMSG_HOLDER_NONE && st->holder_kind != RPMSG_HOLDER_BUS;
+}
+
+static int consider(const struct rpmsg_channel_status *st, void *arg)
+{
+	struct search *s = arg;
+	const struct config *cfg = s->part->l->cfg;
+	bool ours = st->origin == RPMSG_CHANNEL_SERVICE;
+
+	if (strcmp(st->info.name, cfg->name) != 0)
+		return 0;
+	if (ours != (s->part->side == RPMSG_SIDE_REMOTE) && st->origin != RPMSG_CHANNEL_STATIC)
+		return 0;
+	if (!ours && cfg->dst != RPMSG_ADDR_ANY && st->info.dst != cfg->dst)
+		return 0;
+	if (is_held(st)) {
+		s->held = *st;
+		return 0;
+	}
+	s->free = *st;
+	return 1;
+}
+
+static enum tool_exit refuse(const struct part *p, const struct rpmsg_channel_status *st)
+{
+	const char *name = p->l->cfg->name;
+
+	if (st->holder_kind == RPMSG_HOLDER_DRIVER)
+		tool_error("'%s' is held by the driver %s", name, st->holder);
+	else
+		tool_error("'%s' is held by pid %d (%s)", name, st->holder_pid, st->holder);
+	tool_note("to watch its traffic: rpmsg-listen -b %s name %s", p->bus_name, name);
+	return TOOL_FAIL;
+}
+
+static enum tool_exit bind_failed(const struct part *p, const char *what, int err)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "cannot bind %s", what);
+	bus_error(text, err);
+	if (err == EBUSY && p->l->cfg->name)
+		tool_note("to watch its traffic: rpmsg-listen -b %s name %s", p->bus_name,
+			  p->l->cfg->name);
+	return TOOL_FAIL;
+}
+
+static enum tool_exit bind_channel(struct part *p, struct rpmsg_device *rpdev)
+{
+	const struct config *cfg = p->l->cfg;
+	struct rpmsg_channel_info own = {.src = cfg->src, .dst = RPMSG_ADDR_ANY};
+
+	if (cfg->src == RPMSG_ADDR_ANY || rpdev == p->service)
+		p->ept = rpmsg_channel_bind(rpdev, received, p);
+	else
+		p->ept = rpmsg_create_ept(rpdev, received, p, own);
+	if (p->ept)
+		return TOOL_OK;
+	return errno == EPIPE ? TOOL_OK : bind_failed(p, cfg->name, errno);
+}
+
+static enum tool_exit bind_address(struct part *p)
+{
+	const struct config *cfg = p->l->cfg;
+	struct rpmsg_channel_info own = {.src = cfg->src, .dst = cfg->dst};
+	char addr[FORMAT_ADDR_SIZE];
+
+	p->ept = rpmsg_create_ept(rpmsg_bus_device(p->bus), received, p, own);
+	if (p->ept || errno == EPIPE)
+		return TOOL_OK;
+	return bind_failed(p, format_addr(cfg->src, addr), errno);
+}
+
+static enum tool_exit offer_service(struct part *p)
+{
+	const struct config *cfg = p->l->cfg;
+	char text[64];
+
+	p->service = rpmsg_service_create(p->bus, cfg->name, cfg->src, 0);
+	if (p->service)
+		return bind_channel(p, p->service);
+	snprintf(text, sizeof(text), "cannot offer '%s'", cfg->name);
+	bus_error(text, errno);
+	return TOOL_FAIL;
+}
+
+static void say_waiting(struct part *p)
+{
+	if (p->waiting)
+		return;
+	tool_note("waiting for '%s' to be announced on %s", p->l->cfg->name, p->bus_name);
+	p->waiting = true;
+}
+
+static enum tool_exit bind_name(struct part *p)
+{
+	struct search s = {.part = p};
+	int err = rpmsg_bus_for_each_channel(p->bus, consider, &s);
+
+	if (err < 0 && err != -EPIPE) {
+		bus_error("cannot list the channels", -err);
+		return TOOL_FAIL;
+	}
+	if (s.free.rpdev)
+		return bind_channel(p, s.free.rpdev);
+	if (s.held.rpdev && (p->side == RPMSG_SIDE_REMOTE || p->l->cfg->src == RPMSG_ADDR_ANY))
+		return refuse(p, &s.held);
+	if (s.held.rpdev)
+		return bind_channel(p, s.held.rpdev);
+	if (p->side == RPMSG_SIDE_REMOTE && !p->bound)
+		return offer_service(p);
+	say_waiting(p);
+	return TOOL_OK;
+}
+
+static void say_bound(struct part *p)
+{
+	const char *side = p->side == RPMSG_SIDE_HOST ? "host" : "remote";
+	char src[FORMAT_ADDR_SIZE], dst[FORMAT_ADDR_SIZE];
+	const char *name = p->l->cfg->name;
+
+	format_addr(p->ept->addr, src);
+	format_addr(rpmsg_endpoint_dst(p->ept), dst);
+	tool_note("taking part on %s as %s: %s%s%s, other side %s", p->bus_name, side,
+		  name ? name : "", name ? " at " : "address ", src, dst);
+}
+
+static void say_hello(struct part *p)
+{
+	const struct config *cfg = p->l->cfg;
+	uint32_t dst = cfg->dst != RPMSG_ADDR_ANY ? cfg->dst : rpmsg_endpoint_dst(p->ept);
+
+	if (!cfg->hello)
+		return;
+	if (dst == RPMSG_ADDR_ANY) {
+		tool_error("--hello: '%s' is our own service, nobody's address is known; give -d",
+			   cfg->name);
+		sink_stop(p->l, TOOL_USAGE);
+		return;
+	}
+	post(p, dst, cfg->hello, strlen(cfg->hello));
+}
+
+static enum tool_exit look(struct part *p)
+{
+	enum tool_exit code;
+
+	if (p->gone) {
+		rpmsg_destroy_ept(p->ept);
+		p->ept = NULL;
+		p->gone = p->waiting = false;
+		forget_outbox(p);
+		p->look = true;
+	}
+	if (!p->look)
+		return TOOL_OK;
+	p->look = false;
+	if (p->ept)
+		return TOOL_OK;
+	code = p->l->cfg->name ? bind_name(p) : bind_address(p);
+	if (code != TOOL_OK || !p->ept)
+		return code;
+	p->bound = true;
+	say_bound(p);
+	say_hello(p);
+	return TOOL_OK;
+}
+
+/* ---- the loop ---- */
+
+static bool is_ready(const struct part *p)
+{
+	return p->ept && (!p->service || (p->up && rpmsg_bus_announced(p->bus)));
+}
+
+/* Sleeps until there is something to do; false at the deadline. */
+static bool wait_for_work(struct part *p)
+{
+	struct pollfd fd = {.fd = rpmsg_bus_fd(p->bus), .events = POLLIN};
+	int64_t retry;
+
+	sink_flush(p->l);
+	if (p->n_outbox < OUTBOX_HIGH)
+		return run_wait(&fd, 1, p->l->deadline) != 0;
+	retry = run_deadline(OUTBOX_RETRY_NS);
+	run_wait(NULL, 0, retry < p->l->deadline ? retry : p->l->deadline);
+	return run_now() < p->l->deadline;
+}
+
+static int serve(struct part *p)
+{
+	int n = 0;
+
+	if (p->n_outbox < OUTBOX_HIGH)
+		n = rpmsg_bus_dispatch(p->bus, 0);
+	flush_outbox(p);
+	if (p->ept && p->n_outbox)
+		rpmsg_poll(p->ept); /* makes the bus's fd readable when there is room */
+	return n;
+}
+
+static enum tool_exit loop(struct part *p)
+{
+	enum tool_exit code;
+	bool in_time = true;
+
+	while (in_time && !sink_stopped(p->l)) {
+		int n = serve(p);
+
+		if (n < 0 && n != -EINTR && n != -EPIPE) {
+			bus_error("cannot receive", -n);
+			return TOOL_FAIL;
+		}
+		code = look(p);
+		if (code != TOOL_OK)
+			return code;
+		if (is_ready(p))
+			ready_tell(&p->l->ready, p->bus_name);
+		if (!sink_stopped(p->l))
+			in_time = wait_for_work(p);
+	}
+	return TOOL_OK;
+}
+
+/* Takes what had come before the end, and sends what waits. */
+static void finish(struct part *p)
+{
+	struct pollfd fd = {.fd = rpmsg_bus_fd(p->bus), .events = POLLIN};
+	int64_t limit = run_deadline(CLOSING_NS);
+
+	p->l->closing = true;
+	while (run_now() < limit) {
+		if (serve(p) > 0 && !p->l->done)
+			continue;
+		if (!p->ept || !p->n_outbox)
+			break;
+		poll(&fd, 1, CLOSING_POLL_MS);
+	}
+	forget_outbox(p);
+}
+
+static enum tool_exit never_bound(const struct part *p)
+{
+	char near[RPMSG_NAME_SIZE];
+
+	tool_error("'%s' was not announced on %s", p->l->cfg->name, p->bus_name);
+	if (hint_channel(p->bus, p->l->cfg->name, near))
+		tool_note("did you mean '%s'?", near);
+	return TOOL_NOT_FOUND;
+}
+
+enum tool_exit part_run(struct listen *l)
+{
+	struct part p = {.l = l, .look = true, .outbox = STAILQ_HEAD_INITIALIZER(p.outbox)};
+	struct rpmsg_bus_info info;
+	enum tool_exit code = bus_open(&l->cfg->tool, &p.bus);
+
+	if (code != TOOL_OK)
+		return code;
+	bus_info(p.bus, &info);
+	memcpy(p.bus_name, info.name, sizeof(p.bus_name));
+	p.side = info.side;
+	p.up = info.up;
+	l->running = true;
+	rpmsg_bus_set_event_fn(p.bus, happened, &p);
+	services_learn_bus(l->services, p.bus, p.bus_name);
+	code = loop(&p);
+	if (code == TOOL_OK) {
+		finish(&p);
+		if (!p.bound && l->cfg->name && !run_stopped() && l->code == TOOL_OK)
+			code = never_bound(&p);
+	}
+	rpmsg_bus_set_event_fn(p.bus, NULL, NULL);
+	rpmsg_bus_close(p.bus);
+	return code;
+}

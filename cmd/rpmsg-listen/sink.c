@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where all messages end: filter, count, output, capture. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/run.h"
+#include "rpmsg-listen/listen.h"
+
+static enum tool_exit open_filter(struct listen *l)
+{
+	char error[160];
+
+	l->filter = filter_parse(l->cfg->expr, l->cfg->n_expr, error, sizeof(error));
+	if (l->filter)
+		return TOOL_OK;
+	return tool_usage_error("expression: %s", error);
+}
+
+static enum tool_exit open_capture(struct listen *l)
+{
+	const char *path = l->cfg->write;
+	int err;
+
+	if (!path)
+		return TOOL_OK;
+	err = pcap_writer_open(path, &l->capture);
+	if (!err)
+		return TOOL_OK;
+	tool_error("cannot write %s: %s", path, rpmsg_strerror(err));
+	return TOOL_FAIL;
+}
+
+enum tool_exit sink_open(struct listen *l)
+{
+	const struct config *cfg = l->cfg;
+	enum tool_exit code = open_filter(l);
+
+	if (code != TOOL_OK)
+		return code;
+	l->services = services_new();
+	if (!l->services) {
+		tool_error("out of memory");
+		return TOOL_FAIL;
+	}
+	l->print = !cfg->write || cfg->tool.out_set;
+	l->format = (struct format){.file = stdout, .out = cfg->tool.out, .time = cfg->time};
+	format_init(&l->format);
+	run_watch_stdout();
+	return open_capture(l);
+}
+
+static void write_failed(struct listen *l, const char *where, int err)
+{
+	l->done = true;
+	run_write_failed(err);
+	if (run_signal() == SIGPIPE)
+		return;
+	tool_error("writing %s: %s", where, rpmsg_strerror(err));
+	l->code = tool_exit_worse(l->code, TOOL_FAIL);
+}
+
+static void print(struct listen *l, const struct rpmsg_record *m, const char *service)
+{
+	const struct format_message msg = {
+		.time_ns = m->time_ns,
+		.bus = m->bus,
+		.dir = m->dir,
+		.service = service,
+		.src = m->src,
+		.dst = m->dst,
+		.data = m->data,
+		.len = m->len,
+	};
+	int err = format_message(&l->format, &msg);
+
+	if (err)
+		write_failed(l, "standard output", err);
+}
+
+static void capture(struct listen *l, const struct rpmsg_record *m)
+{
+	int err = pcap_writer_put(l->capture, m);
+
+	if (err)
+		write_failed(l, l->cfg->write, err);
+}
+
+void sink_message(struct listen *l, const struct rpmsg_record *m)
+{
+	const char *service;
+
+	if (l->done)
+		return;
+	services_learn(l->services, m);
+	service = services_find(l->services, m);
+	if (!filter_match(l->filter, m, service))
+		return;
+	l->seen++;
+	if (l->capture)
+		capture(l, m);
+	if (l->print && !l->done)
+		print(l, m, service);
+	if (l->seen == l->cfg->count)
+		l->done = true;
+}
+
+void sink_sent(struct listen *l, const struct rpmsg_record *m)
+{
+	if (l->capture && !l->done)
+		capture(l, m);
+}
+
+static void print_event(struct listen *l, const char *type, const char *bus, uint64_t count)
+{
+	const struct format_event event = {
+		.time_ns = format_now_ns(),
+		.bus = bus,
+		.type = type,
+		.count = count,
+	};
+	int err;
+
+	if (!l->print || l->done || l->format.out != FORMAT_JSON)
+		return;
+	err = format_event(&l->format, &event);
+	if (err)
+		write_failed(l, "standard output", err);
+}
+
+void sink_lost(struct listen *l, const char *bus, uint64_t count)
+{
+	if (!count)
+		return;
+	l->lost += count;
+	tool_verbose("%s: %" PRIu64 " messages lost", bus, count);
+	print_event(l, "lost", bus, count);
+}
+
+void sink_link(struct listen *l, const char *bus, bool up)
+{
+	tool_note("%s: link %s", bus, up ? "up" : "down");
+	print_event(l, up ? "up" : "down", bus, 0);
+	if (!up && l->cfg->exit_on_down)
+		sink_stop(l, TOOL_LINK_DOWN);
+}
+
+void sink_flush(struct listen *l)
+{
+	int err;
+
+	if (!l->capture || l->done)
+		return;
+	err = pcap_writer_flush(l->capture);
+	if (err)
+		write_failed(l, l->cfg->write, err);
+}
+
+bool sink_stopped(const struct listen *l)
+{
+	return l->done || l->closing || run_stopped();
+}
+
+void sink_stop(struct listen *l, enum tool_exit code)
+{
+	l->closing = true;
+	l->code = tool_exit_worse(l->code, code);
+}
+
+static void summary(const struct listen *l)
+{
+	const char *file = l->cfg->write;
+	const char *verb = file ? "written to " : "seen";
+
+	if (file && strcmp(file, "-") == 0)
+		file = "standard output";
+	tool_note("%" PRIu64 " messages %s%s, %" PRIu64 " lost", l->seen, verb, file ? file : "",
+		  l->lost);
+}
+
+static void close_capture(struct listen *l)
+{
+	int err;
+
+	if (!l->capture)
+		return;
+	err = pcap_writer_close(l->capture);
+	l->capture = NULL;
+	if (err && run_signal() != SIGPIPE)
+		write_failed(l, l->cfg->write, err);
+}
+
+enum tool_exit sink_close(struct listen *l)
+{
+	close_capture(l);
+	if (l->running)
+		summary(l);
+	if (l->cfg->strict && l->lost) {
+		tool_error("messages were lost");
+		l->code = tool_exit_worse(l->code, TOOL_FAIL);
+	}
+	filter_free(l->filter);
+	services_free(l->services);
+	return l->code;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rpmsg-ns: a file for each command. */
+#ifndef RPMSG_NS_H
+#define RPMSG_NS_H
+
+#include "common/options.h"
+#include "common/ready.h"
+
+struct config {
+	struct tool_config tool;
+	enum tool_exit (*run)(struct config *cfg);
+	const char *command;
+	char **name;  /* the command's arguments */
+	size_t n_name;
+	uint32_t src; /* RPMSG_ADDR_ANY: not given */
+	bool only_new, gone, bound, hold;
+	struct ready ready;
+	int64_t deadline;
+};
+
+enum tool_exit run_list(struct config *cfg);     /* list.c */
+enum tool_exit run_watch(struct config *cfg);    /* watch.c */
+enum tool_exit run_await(struct config *cfg);    /* await.c */
+enum tool_exit run_announce(struct config *cfg); /* announce.c */
+enum tool_exit run_withdraw(struct config *cfg);
+
+/* ---- channels.c: what is on a bus at one moment ---- */
+
+struct channel_row {
+	char bus[RPMSG_NAME_SIZE];
+	struct rpmsg_channel_status st; /* rpdev is not kept */
+};
+/* All zero is empty. */
+struct channel_table {
+	struct channel_row *row;
+	size_t n;
+};
+/* Appends the channels of a bus; says what went wrong. */
+enum tool_exit channels_read(struct rpmsg_bus *bus, struct channel_table *table);
+void channels_free(struct channel_table *table);
+
+/* Whether somebody uses it: our side's holder, or for a service of ours the other side. */
+bool channel_is_bound(const struct rpmsg_channel_status *st);
+const char *channel_state(const struct rpmsg_channel_status *st);
+/* {"type":"channel",...}, one line; -errno. */
+int channel_print_json(struct format *fmt, const struct channel_row *row);
+
+/* ---- main ---- */
+
+/* Ends with run_write_failed(), or a message and TOOL_FAIL; TOOL_OK if err is 0. */
+enum tool_exit output_result(int err);
+
+#endif

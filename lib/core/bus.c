@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One side of a link as a program sees it: life, dispatch, events, what can be asked. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/core.h"
+
+#define SEND_TIMEOUT_MS 15000 /* the kernel document's limit */
+
+uint32_t thread_id(void)
+{
+	static _Thread_local uint32_t id;
+
+	if (!id)
+		id = (uint32_t)syscall(SYS_gettid);
+	return id;
+}
+
+static int attach_process_recorder(struct rpmsg_bus *bus)
+{
+	int err = 0;
+
+	bus->recorder = recorder_process(&err);
+	if (!bus->recorder)
+		return err;
+	bus->recorder_shared = true;
+	bus->record_id = recorder_add_bus(bus->recorder, bus->name);
+	return bus->record_id < 0 ? bus->record_id : 0;
+}
+
+int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *name,
+	     enum rpmsg_side side, const struct rpmsg_bus_options *opt)
+{
+	int err;
+
+	bus->ops = ops;
+	bus->side = side;
+	bus->send_timeout_ms = SEND_TIMEOUT_MS;
+	if (opt) {
+		bus->log = (struct rpmsg_log){ opt->log, opt->log_arg };
+		if (opt->send_timeout_ms)
+			bus->send_timeout_ms = opt->send_timeout_ms;
+		if (opt->name)
+			name = opt->name;
+	}
+	snprintf(bus->name, sizeof(bus->name), "%s", name);
+	TAILQ_INIT(&bus->channels);
+	TAILQ_INIT(&bus->drivers);
+	TAILQ_INIT(&bus->withdrawals);
+	LIST_INIT(&bus->root.epts);
+	bus->root.bus = bus;
+	bus->root.refs = 1;
+	bus->root.pub.src = bus->root.pub.dst = RPMSG_ADDR_ANY;
+	bus->root.pub.dev.name = bus->name;
+	err = addr_table_init(&bus->addrs);
+	if (err)
+		return err;
+	err = addr_take(&bus->addrs, RPMSG_NS_ADDR, NULL);
+	if (!err)
+		err = attach_process_recorder(bus);
+	if (err)
+		addr_table_fini(&bus->addrs);
+	return err;
+}
+
+void bus_start(struct rpmsg_bus *bus)
+{
+	driver_add_bus(bus);
+}
+
+static struct channel *first_channel(struct rpmsg_bus *bus)
+{
+	struct channel *ch;
+
+	lock_take(&bus->lock);
+	ch = TAILQ_FIRST(&bus->channels);
+	lock_drop(&bus->lock);
+	return ch;
+}
+
+void bus_stop(struct rpmsg_bus *bus)
+{
+	struct endpoint *e;
+	struct channel *ch;
+
+	bus->closing = true;
+	while ((ch = first_channel(bus)))
+		channel_remove(ch);
+	driver_remove_bus(bus);
+	while ((e = LIST_FIRST(&bus->root.epts)))
+		rpmsg_destroy_ept(&e->pub);
+}
+
+void bus_fini(struct rpmsg_bus *bus)
+{
+	struct ns_pending *p;
+
+	while ((p = TAILQ_FIRST(&bus->withdrawals))) {
+		TAILQ_REMOVE(&bus->withdrawals, p, link);
+		free(p);
+	}
+	if (bus->recorder && !bus->recorder_shared)
+		recorder_close(bus->recorder, true);
+	addr_table_fini(&bus->addrs);
+}
+
+void rpmsg_bus_close(struct rpmsg_bus *bus)
+{
+	if (bus)
+		bus->ops->close(bus);
+}
+
+/* ---- link changes ---- */
+
+/* References the channel after one (which it drops), or the first; from the start again if that one went. */
+static struct channel *next_channel(struct rpmsg_bus *bus, struct channel *after)
+{
+	struct channel *ch;
+
+	lock_take(&bus->lock);
+	ch = after && !after->gone ? TAILQ_NEXT(after, link) : TAILQ_FIRST(&bus->channels);
+	if (ch)
+		ch->refs++;
+	if (after)
+		channel_put(after);
+	lock_drop(&bus->lock);
+	return ch;
+}
+
+void bus_link_up(struct rpmsg_bus *bus, uint64_t features)
+{
+	struct channel *ch = NULL;
+
+	lock_take(&bus->lock);
+	poke(&bus->up, true);
+	bus->generation++;
+	bus->features = features;
+	bus->swap = wire_swapped(features);
+	TAILQ_FOREACH(ch, &bus->channels, link)
+		if (ch->announce_wanted)
+			poke(&bus->ns_wanted, true);
+	lock_drop(&bus->lock);
+	bus_event(bus, RPMSG_EVENT_UP, NULL, 0);
+	while ((ch = next_channel(bus, ch)))
+		driver_match_channel(ch);
+	ns_flush(bus);
+}
+
+static struct channel *first_learned(struct rpmsg_bus *bus)
+{
+	struct channel *ch;
+
+	lock_take(&bus->lock);
+	TAILQ_FOREACH(ch, &bus->channels, link)
+		if (ch->origin == RPMSG_CHANNEL_LEARNED)
+			break;
+	lock_drop(&bus->lock);
+	return ch;
+}
+
+void bus_link_down(struct rpmsg_bus *bus)
+{
+	struct ns_pending *p;
+	struct channel *ch;
+
+	lock_take(&bus->lock);
+	poke(&bus->up, false);
+	while ((p = TAILQ_FIRST(&bus->withdrawals))) {
+		TAILQ_REMOVE(&bus->withdrawals, p, link);
+		free(p);
+	}
+	endpoint_forget_dst(&bus->root);
+	TAILQ_FOREACH(ch, &bus->channels, link) {
+		ch->announced = false;
+		endpoint_forget_dst(ch);
+	}
+	lock_drop(&bus->lock);
+	while ((ch = first_learned(bus)))
+		channel_remove(ch);
+	ch = NULL;
+	while ((ch = next_channel(bus, ch)))
+		driver_detach(ch);
+	bus_event(bus, RPMSG_EVENT_DOWN, NULL, 0);
+}
+
+/* ---- events ---- */
+
+void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count)
+{
+	struct rpmsg_event ev = { .type = type, .count = count };
+	rpmsg_event_fn fn;
+	void *arg;
+
+	ev.info.src = ev.info.dst = RPMSG_ADDR_ANY;
+	lock_take(&bus->lock);
+	fn = bus->event_fn;
+	arg = bus->event_arg;
+	if (ch) {
+		memcpy(ev.info.name, ch->pub.id.name, sizeof(ev.info.name));
+		ev.info.src = ch->pub.src;
+		ev.info.dst = ch->pub.dst;
+		ev.origin = ch->origin;
+		ev.rpdev = &ch->pub;
+	}
+	lock_drop(&bus->lock);
+	if (fn && !bus->closing)
+		fn(bus, &ev, arg);
+}
+
+void rpmsg_bus_set_event_fn(struct rpmsg_bus *bus, rpmsg_event_fn fn, void *arg)
+{
+	lock_take(&bus->lock);
+	bus->event_fn = fn;
+	bus->event_arg = arg;
+	lock_drop(&bus->lock);
+}
+
+/* ---- dispatch ---- */
+
+static int dispatch_begin(struct rpmsg_bus *bus)
+{
+	uint32_t nobody = 0;
+
+	if (__libc_single_threaded && !bus->dispatcher) {
+		poke(&bus->dispatcher, thread_id());
+		return 0;
+	}
+	if (__builtin_expect(!__atomic_compare_exchange_n(&bus->dispatcher, &nobody, thread_id(), false,
+							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 0))
+		return fail(EBUSY, "the bus is being dispatched already");
+	return 0;
+}
+
+static inline void dispatch_end(struct rpmsg_bus *bus)
+{
+	__atomic_store_n(&bus->dispatcher, 0, __ATOMIC_RELEASE);
+}
+
+int rpmsg_bus_dispatch(struct rpmsg_bus *bus, int timeout_ms)
+{
+	int n = dispatch_begin(bus);
+
+	if (n)
+		return n;
+	n = bus->ops->dispatch(bus, timeout_ms);
+	dispatch_end(bus);
+	return n;
+}
+
+int rpmsg_bus_spin(struct rpmsg_bus *bus, int max)
+{
+	int n = dispatch_begin(bus);
+
+	if (__builtin_expect(n, 0))
+		return n;
+	n = bus->ops->spin ? bus->ops->spin(bus, max) : bus->ops->dispatch(bus, 0);
+	dispatch_end(bus);
+	return n;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int rpmsg_bus_wait_up(struct rpmsg_bus *bus, int timeout_ms)
+{
+	int64_t end = now_ms() + timeout_ms;
+
+	while (!peek(&bus->up)) {
+		int64_t left = timeout_ms < 0 ? -1 : end - now_ms();
+		int n;
+
+		if (timeout_ms >= 0 && left <= 0 && timeout_ms != 0)
+			return -ETIMEDOUT;
+		n = rpmsg_bus_dispatch(bus, (int)(left < 0 && timeout_ms >= 0 ? 0 : left));
+		if (n < 0)
+			return n;
+		if (timeout_ms == 0 && !peek(&bus->up))
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+void rpmsg_bus_cancel(struct rpmsg_bus *bus)
+{
+	bus->ops->cancel(bus);
+}
+
+int rpmsg_bus_fd(struct rpmsg_bus *bus)
+{
+	return bus->ops->fd(bus);
+}
+
+struct rpmsg_device *rpmsg_bus_device(struct rpmsg_bus *bus)
+{
+	return &bus->root.pub;
+}
+
+struct rpmsg_bus *rpmsg_device_bus(struct rpmsg_device *rpdev)
+{
+	return channel_of(rpdev)->bus;
+}
+
+/* ---- questions ---- */
+
+int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
+{
+	struct rpmsg_bus_info full = { .size = sizeof(full), .pid = (int)getpid() };
+	size_t size = info->size;
+	int err;
+
+	if (size < offsetof(struct rpmsg_bus_info, tx_holder) || size > sizeof(full))
+		return fail(EINVAL, "rpmsg_bus_info.size is not set");
+	memcpy(full.name, bus->name, sizeof(full.name));
+	lock_take(&bus->lock);
+	full.side = bus->side;
+	full.up = bus->up;
+	full.generation = bus->generation;
+	full.features = bus->features;
+	full.rx = bus->rx;
+	full.no_recipient = bus->no_recipient;
+	full.malformed = peek(&bus->malformed);
+	full.ns_refused = bus->ns_refused;
+	lock_drop(&bus->lock);
+	err = bus->ops->info(bus, &full);
+	if (err)
+		return err;
+	full.size = size;
+	memcpy(info, &full, size);
+	return 0;
+}
+
+/* With lock. */
+static void fill_status(struct rpmsg_bus *bus, struct channel *ch, struct rpmsg_channel_status *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->size = sizeof(*st);
+	memcpy(st->info.name, ch->pub.id.name, sizeof(st->info.name));
+	st->info.src = ch->pub.src;
+	st->info.dst = ch->pub.dst;
+	st->origin = ch->origin;
+	st->announced = ch->announced;
+	st->tx = __atomic_load_n(&ch->tx, __ATOMIC_RELAXED);
+	st->rx = ch->rx;
+	st->rpdev = &ch->pub;
+	if (ch->driver) {
+		st->holder_kind = RPMSG_HOLDER_DRIVER;
+		snprintf(st->holder, sizeof(st->holder), "%s", ch->driver->drv.name);
+	} else if (ch->pub.ept) {
+		st->holder_kind = RPMSG_HOLDER_SELF;
+	} else if (ch->origin == RPMSG_CHANNEL_SERVICE) {
+		st->holder_kind = RPMSG_HOLDER_BUS;
+	}
+	if (ch->pub.ept)
+		st->peer_seen = rpmsg_endpoint_dst(ch->pub.ept) != RPMSG_ADDR_ANY;
+	st->mtu = (uint32_t)bus->ops->mtu(bus);
+}
+
+int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
+			       int (*fn)(const struct rpmsg_channel_status *st, void *arg), void *arg)
+{
+	struct rpmsg_channel_status *all;
+	struct channel *ch;
+	size_t n = 0, i = 0;
+	int ret = 0;
+
+	if (bus->ops->for_each_channel)
+		return bus->ops->for_each_channel(bus, fn, arg);
+	lock_take(&bus->lock);
+	TAILQ_FOREACH(ch, &bus->channels, link)
+		n++;
+	all = calloc(n ? n : 1, sizeof(*all));
+	if (all)
+		TAILQ_FOREACH(ch, &bus->channels, link)
+			fill_status(bus, ch, &all[i++]);
+	lock_drop(&bus->lock);
+	if (!all)
+		return -ENOMEM;
+	for (i = 0; i < n && !ret; i++)
+		ret = fn(&all[i], arg);
+	free(all);
+	return ret;
+}
+
+/* ---- recording ---- */
+
+int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
+{
+	struct recorder *rec;
+	int id;
+
+	if (bus->recorder)
+		return fail(EBUSY, "the bus has a recorder already");
+	rec = recorder_create(path, size);
+	if (!rec)
+		return -errno;
+	id = recorder_add_bus(rec, bus->name);
+	if (id < 0) {
+		recorder_close(rec, true);
+		return id;
+	}
+	lock_take(&bus->lock);
+	bus->record_id = id;
+	bus->recorder = rec;
+	lock_drop(&bus->lock);
+	return 0;
+}
+
+uint64_t rpmsg_bus_record_count(struct rpmsg_bus *bus)
+{
+	return bus->recorder ? recorder_count(bus->recorder) : 0;
+}
+
+struct rpmsg_recording *rpmsg_recording_open_bus(struct rpmsg_bus *bus, bool history)
+{
+	if (bus->ops->recording)
+		return bus->ops->recording(bus, history);
+	fail(EOPNOTSUPP, "bus %s has no recorder that others can read", bus->name);
+	return NULL;
+}

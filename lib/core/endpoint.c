@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Endpoints: an address bound to a callback, from create to destroy. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/core.h"
+
+/* Binds in the core's own table. With lock. */
+static int bind_local(struct endpoint *e, uint32_t *addr)
+{
+	struct addr_table *t = &e->bus->addrs;
+	int err;
+
+	if (*addr == RPMSG_ADDR_ANY)
+		return addr_take_dynamic(t, addr, e);
+	if (e->own && e->ch->reserved_src && *addr == e->ch->pub.src) {
+		addr_find(t, *addr)->ept = e;
+		return 0;
+	}
+	err = addr_take(t, *addr, e);
+	if (err == -EADDRINUSE)
+		return fail(EADDRINUSE, "address 0x%x is bound already", *addr);
+	return err;
+}
+
+static int bind_endpoint(struct endpoint *e, uint32_t addr)
+{
+	struct rpmsg_bus *bus = e->bus;
+	struct channel *ch = e->ch;
+	int err = 0;
+
+	lock_take(&bus->lock);
+	if (ch->gone)
+		err = fail(EPIPE, "channel %s is gone", ch->pub.id.name);
+	else if (e->own && ch->pub.ept)
+		err = fail(EBUSY, "channel %s is bound in this process", ch->pub.id.name);
+	else if (!bus->ops->bind)
+		err = bind_local(e, &addr);
+	lock_drop(&bus->lock);
+	if (!err && bus->ops->bind)
+		err = bus->ops->bind(e, &addr, e->dst, e->own);
+	if (err)
+		return err;
+
+	lock_take(&bus->lock);
+	e->pub.addr = addr;
+	__atomic_store_n(&e->bound, true, __ATOMIC_RELEASE);
+	ch->refs++;
+	LIST_INSERT_HEAD(&ch->epts, e, link);
+	if (e->own) {
+		ch->pub.src = addr;
+		ch->pub.ept = &e->pub;
+		ch->reserved_src = !bus->ops->bind;
+	}
+	lock_drop(&bus->lock);
+	return 0;
+}
+
+struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, void *priv,
+				       uint32_t addr, uint32_t dst, bool own)
+{
+	struct endpoint *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	e->pub.rpdev = &ch->pub;
+	e->pub.cb = cb;
+	e->pub.priv = priv;
+	e->bus = ch->bus;
+	e->ch = ch;
+	e->dst = dst;
+	e->learn = true;
+	e->own = own;
+	err = bind_endpoint(e, addr);
+	if (err) {
+		free(e);
+		errno = -err;
+		return NULL;
+	}
+	if (own)
+		bus_event(ch->bus, RPMSG_EVENT_BOUND, ch, 0);
+	return &e->pub;
+}
+
+struct rpmsg_endpoint *rpmsg_create_ept(struct rpmsg_device *rpdev, rpmsg_rx_cb_t cb, void *priv,
+					struct rpmsg_channel_info chinfo)
+{
+	struct channel *ch;
+	uint32_t dst;
+	bool own;
+
+	if (!rpdev || !cb) {
+		fail(EINVAL, "an endpoint needs a device and a callback");
+		return NULL;
+	}
+	ch = channel_of(rpdev);
+	dst = chinfo.dst != RPMSG_ADDR_ANY ? chinfo.dst : rpdev->dst;
+	lock_take(&ch->bus->lock);
+	/* As rpmsg_char does: the channel's own source means the channel's own endpoint. */
+	own = ch != &ch->bus->root && chinfo.src != RPMSG_ADDR_ANY && chinfo.src == rpdev->src &&
+	      !rpdev->ept;
+	lock_drop(&ch->bus->lock);
+	return endpoint_create(ch, cb, priv, chinfo.src, dst, own);
+}
+
+struct rpmsg_endpoint *rpmsg_channel_bind(struct rpmsg_device *rpdev, rpmsg_rx_cb_t cb, void *priv)
+{
+	struct channel *ch;
+
+	if (!rpdev || !cb || channel_of(rpdev) == &channel_of(rpdev)->bus->root) {
+		fail(EINVAL, "binding needs a channel and a callback");
+		return NULL;
+	}
+	ch = channel_of(rpdev);
+	return endpoint_create(ch, cb, priv, ch->pub.src, ch->pub.dst, true);
+}
+
+/* With lock: takes the address away. The own endpoint's stays reserved for its channel. */
+static void unbind_local(struct endpoint *e)
+{
+	struct rpmsg_bus *bus = e->bus;
+	struct channel *ch = e->ch;
+
+	if (!e->bound)
+		return;
+	__atomic_store_n(&e->bound, false, __ATOMIC_RELEASE);
+	if (e->own)
+		ch->pub.ept = NULL;
+	if (bus->ops->bind)
+		return;
+	if (e->own && !ch->gone)
+		addr_find(&bus->addrs, e->pub.addr)->ept = NULL;
+	else
+		addr_drop(&bus->addrs, e->pub.addr);
+}
+
+/* With lock. The running callback's end frees what is destroyed meanwhile; see endpoint_deliver(). */
+static void await_callback(struct endpoint *e)
+{
+	struct rpmsg_bus *bus = e->bus;
+
+	e->awaited = true;
+	while (e->running) {
+		uint32_t seq = __atomic_load_n(&bus->running_seq, __ATOMIC_RELAXED);
+
+		lock_drop(&bus->lock);
+		futex_wait(&bus->running_seq, seq, -1);
+		lock_take(&bus->lock);
+	}
+}
+
+void rpmsg_destroy_ept(struct rpmsg_endpoint *ept)
+{
+	struct endpoint *e;
+	struct rpmsg_bus *bus;
+	struct channel *ch;
+	bool told, later;
+
+	if (!ept)
+		return;
+	e = endpoint_of(ept);
+	bus = e->bus;
+	ch = e->ch;
+	if (bus->ops->unbind)
+		bus->ops->unbind(e);
+
+	lock_take(&bus->lock);
+	told = e->own && e->bound && !ch->gone;
+	unbind_local(e);
+	LIST_REMOVE(e, link);
+	e->dead = true;
+	later = e->running && peek(&bus->dispatcher) == thread_id();
+	if (told)
+		ch->refs++;
+	if (!later) {
+		await_callback(e);
+		channel_put(ch);
+		free(e);
+	}
+	lock_drop(&bus->lock);
+
+	if (!told)
+		return;
+	bus_event(bus, RPMSG_EVENT_UNBOUND, ch, 0);
+	lock_take(&bus->lock);
+	channel_put(ch);
+	lock_drop(&bus->lock);
+}
+
+void endpoint_deafen_all(struct channel *ch)
+{
+	struct rpmsg_bus *bus = ch->bus;
+	struct endpoint *e;
+
+	lock_take(&bus->lock);
+	while ((e = LIST_FIRST(&ch->epts))) {
+		unbind_local(e);
+		LIST_REMOVE(e, link);
+		LIST_INSERT_HEAD(&bus->root.epts, e, link);
+	}
+	lock_drop(&bus->lock);
+}
+
+void endpoint_forget_dst(struct channel *ch)
+{
+	struct endpoint *e;
+
+	LIST_FOREACH(e, &ch->epts, link) {
+		if (!e->dst_learned)
+			continue;
+		e->dst_learned = false;
+		__atomic_store_n(&e->dst, RPMSG_ADDR_ANY, __ATOMIC_RELAXED);
+	}
+}
+
+static __attribute__((noinline)) void learn_dst(struct endpoint *e, uint32_t src)
+{
+	if (!__atomic_load_n(&e->learn, __ATOMIC_RELAXED) || src == RPMSG_ADDR_ANY)
+		return;
+	e->dst_learned = true;
+	__atomic_store_n(&e->dst, src, __ATOMIC_RELAXED);
+}
+
+/* With lock: somebody destroyed e while its callback ran. */
+static __attribute__((noinline)) void callback_ended_dead(struct rpmsg_bus *bus, struct endpoint *e)
+{
+	if (!e->awaited) {
+		channel_put(e->ch);
+		free(e);
+		return;
+	}
+	__atomic_add_fetch(&bus->running_seq, 1, __ATOMIC_RELAXED);
+	futex_wake_all(&bus->running_seq);
+}
+
+void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len, uint32_t src)
+{
+	if (__builtin_expect(__atomic_load_n(&e->dst, __ATOMIC_RELAXED) == RPMSG_ADDR_ANY, 0))
+		learn_dst(e, src);
+	e->ch->rx++;
+	e->running = true;
+	bus->running = e;
+	bus->running_data = data;
+	lock_drop(&bus->lock);
+	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
+	lock_take(&bus->lock);
+	bus->running = NULL;
+	bus->running_data = NULL;
+	e->running = false;
+	if (__builtin_expect(e->dead, 0))
+		callback_ended_dead(bus, e);
+}
+
+void rpmsg_endpoint_set_learn(struct rpmsg_endpoint *ept, bool on)
+{
+	__atomic_store_n(&endpoint_of(ept)->learn, on, __ATOMIC_RELAXED);
+}
+
+uint32_t rpmsg_endpoint_dst(const struct rpmsg_endpoint *ept)
+{
+	const struct endpoint *e = container_of(ept, const struct endpoint, pub);
+
+	return __atomic_load_n(&e->dst, __ATOMIC_RELAXED);
+}
+
+void rpmsg_endpoint_set_in_place(struct rpmsg_endpoint *ept, bool on)
+{
+	__atomic_store_n(&endpoint_of(ept)->in_place, on, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The six send calls of the kernel's document, and what else an endpoint can do with its backend. */
+#include <errno.h>
+#include <poll.h>
+
+#include "core/core.h"
+
+static inline int send_from(struct endpoint *e, uint32_t src, uint32_t dst, const void *data,
+			    int len, bool wait)
+{
+	if (__builtin_expect(len < 0 || (len && !data), 0))
+		return fail(EINVAL, "no message to send");
+	if (__builtin_expect(src == RPMSG_ADDR_ANY || dst == RPMSG_ADDR_ANY, 0))
+		return fail(EINVAL, "no %s address yet", src == RPMSG_ADDR_ANY ? "source" : "destination");
+	if (__builtin_expect(!__atomic_load_n(&e->bound, __ATOMIC_RELAXED), 0))
+		return fail(EPIPE, "the endpoint's channel is gone");
+	return e->bus->ops->send(e, src, dst, data, (size_t)len, wait);
+}
+
+static inline int send_to_own(struct rpmsg_endpoint *ept, const void *data, int len, bool wait)
+{
+	struct endpoint *e = endpoint_of(ept);
+
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_from(e, ept->addr, __atomic_load_n(&e->dst, __ATOMIC_RELAXED), data, len, wait);
+}
+
+int rpmsg_send(struct rpmsg_endpoint *ept, const void *data, int len)
+{
+	return send_to_own(ept, data, len, true);
+}
+
+int rpmsg_trysend(struct rpmsg_endpoint *ept, const void *data, int len)
+{
+	return send_to_own(ept, data, len, false);
+}
+
+int rpmsg_sendto(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst)
+{
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_from(endpoint_of(ept), ept->addr, dst, data, len, true);
+}
+
+int rpmsg_trysendto(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst)
+{
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_from(endpoint_of(ept), ept->addr, dst, data, len, false);
+}
+
+int rpmsg_send_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t dst, const void *data,
+			  int len)
+{
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_from(endpoint_of(ept), src, dst, data, len, true);
+}
+
+int rpmsg_trysend_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t dst,
+			     const void *data, int len)
+{
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_from(endpoint_of(ept), src, dst, data, len, false);
+}
+
+long rpmsg_get_mtu(struct rpmsg_endpoint *ept)
+{
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return endpoint_of(ept)->bus->ops->mtu(endpoint_of(ept)->bus);
+}
+
+int rpmsg_poll(struct rpmsg_endpoint *ept)
+{
+	if (!ept || !__atomic_load_n(&endpoint_of(ept)->bound, __ATOMIC_RELAXED))
+		return POLLERR;
+	return endpoint_of(ept)->bus->ops->poll(endpoint_of(ept));
+}
+
+void *rpmsg_tx_reserve(struct rpmsg_endpoint *ept, size_t *room, bool wait)
+{
+	if (!ept || !room) {
+		fail(EINVAL, "no endpoint");
+		return NULL;
+	}
+	return endpoint_of(ept)->bus->ops->reserve(endpoint_of(ept), room, wait);
+}
+
+int rpmsg_tx_submit(struct rpmsg_endpoint *ept, void *buf, size_t len, uint32_t dst)
+{
+	struct endpoint *e = endpoint_of(ept);
+
+	if (!ept || !buf)
+		return fail(EINVAL, "no buffer");
+	if (dst == RPMSG_ADDR_ANY)
+		dst = __atomic_load_n(&e->dst, __ATOMIC_RELAXED);
+	if (dst == RPMSG_ADDR_ANY) {
+		e->bus->ops->discard(e, buf);
+		return fail(EINVAL, "no destination address yet");
+	}
+	return e->bus->ops->submit(e, buf, dst, len);
+}
+
+void rpmsg_tx_discard(struct rpmsg_endpoint *ept, void *buf)
+{
+	if (ept && buf)
+		endpoint_of(ept)->bus->ops->discard(endpoint_of(ept), buf);
+}
+
+struct rpmsg_held *rpmsg_rx_hold(struct rpmsg_endpoint *ept, const void *data)
+{
+	struct endpoint *e = endpoint_of(ept);
+
+	if (!ept || !data || e->bus->running != e || e->bus->running_data != data ||
+	    peek(&e->bus->dispatcher) != thread_id()) {
+		fail(EINVAL, "not the message of the running callback");
+		return NULL;
+	}
+	if (!__atomic_load_n(&e->in_place, __ATOMIC_RELAXED)) {
+		fail(EOPNOTSUPP, "the endpoint does not receive in place");
+		return NULL;
+	}
+	return e->bus->ops->hold(e, data);
+}
+
+const void *rpmsg_held_data(const struct rpmsg_held *held)
+{
+	return held->data;
+}
+
+void rpmsg_rx_release(struct rpmsg_held *held)
+{
+	if (held)
+		held->release(held);
+}

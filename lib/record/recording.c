@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The flight recorder's reader. The file may be overwritten while it is read, and
+ * may be damaged: a record is copied first, then tail is looked at again, then the
+ * copy is checked, and only a good copy is used.
+ */
+#include "record/recording.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "core/core.h"
+#include "record/ring_file.h"
+
+struct rpmsg_recording {
+	int fd, wake_fd;
+	const struct ring_header *header;
+	const uint64_t *data;
+	uint64_t size;
+	uint64_t clock_offset;
+	uint64_t pos;  /* of the next record to read */
+	uint64_t next; /* its number, unless some were skipped to get to pos */
+	bool skipped;
+	bool damaged;
+	uint64_t lost;
+	char bus[RING_BUSES][RPMSG_NAME_SIZE];
+	uint64_t copy[RING_RECORD_MAX / 8];
+};
+
+/* ---- looking into the ring ---- */
+
+/* Acquire: a tail beyond a record is never seen without the newer `last`. */
+static bool overtaken(const struct rpmsg_recording *rec, uint64_t pos)
+{
+	ring_fence_read();
+	return ring_load_acquire(&rec->header->tail) > pos;
+}
+
+/* Copies n words at pos: 1, 0 if they were overwritten meanwhile, -EPROTO. */
+static int copy_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to, size_t n)
+{
+	uint64_t at = pos % rec->size;
+	bool fits = pos % 8 == 0 && n * 8 <= rec->size - at;
+	const uint64_t *from = rec->data + at / 8;
+
+	if (fits)
+		for (size_t i = 0; i < n; i++)
+			to[i] = shm_load64(from + i);
+	if (overtaken(rec, pos))
+		return 0;
+	return fits ? 1 : -EPROTO;
+}
+
+static bool kind_valid(const struct rpmsg_recording *rec, uint64_t pos, uint64_t kind)
+{
+	uint64_t length = ring_kind_length(kind), room = rec->size - pos % rec->size;
+
+	if (ring_kind_type(kind) == RING_PAD)
+		return length == room && length < RING_RECORD_MAX;
+	return ring_kind_type(kind) == RING_MESSAGE && length % 8 == 0 &&
+	       length >= RING_RECORD_SIZE(0) && length <= RING_RECORD_MAX && length <= room;
+}
+
+/* Copies the message or pad at pos; as copy_words(). */
+static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to)
+{
+	uint64_t kind;
+	int n;
+
+	n = copy_words(rec, pos, &kind, 1);
+	if (n <= 0)
+		return n;
+	if (!kind_valid(rec, pos, kind))
+		return -EPROTO;
+	if (ring_kind_type(kind) == RING_PAD) {
+		to[RING_WORD_KIND] = kind;
+		return 1;
+	}
+	n = copy_words(rec, pos, to, ring_kind_length(kind) / 8);
+	if (n == 1 && to[RING_WORD_KIND] != kind)
+		return -EPROTO;
+	return n;
+}
+
+/* Number and end of the newest record: 1, 0 if there is none yet, -EPROTO. */
+static int find_end(const struct rpmsg_recording *rec, uint64_t *pos, uint64_t *seq)
+{
+	uint64_t last, word[RING_WORD_DATA];
+	int n;
+
+	do {
+		last = ring_load_acquire(&rec->header->last);
+		if (last == RING_NONE)
+			return 0;
+		n = copy_words(rec, last, word, RING_WORD_DATA);
+	} while (!n && ring_load_acquire(&rec->header->last) != last);
+	if (n != 1 || ring_kind_type(word[RING_WORD_KIND]) != RING_MESSAGE ||
+	    !kind_valid(rec, last, word[RING_WORD_KIND]))
+		return -EPROTO;
+	*pos = last + ring_kind_length(word[RING_WORD_KIND]);
+	*seq = word[RING_WORD_SEQ] + 1;
+	return 1;
+}
+
+/* ---- opening ---- */
+
+static int map_file(struct rpmsg_recording *rec)
+{
+	struct stat st;
+	void *map;
+
+	if (fstat(rec->fd, &st))
+		return fail(errno, "cannot stat the recording: %m");
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)RECORDER_SIZE_MIN ||
+	    (uint64_t)st.st_size > SIZE_MAX)
+		return fail(EPROTO, "not a recording");
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, rec->fd, 0);
+	if (map == MAP_FAILED)
+		return fail(errno, "cannot map the recording: %m");
+	rec->header = map;
+	rec->data = (const uint64_t *)map + RING_HEADER_SIZE / 8;
+	rec->size = (uint64_t)st.st_size - RING_HEADER_SIZE;
+	return 0;
+}
+
+static int check_header(struct rpmsg_recording *rec)
+{
+	const struct ring_header *h = rec->header;
+	uint64_t magic = shm_load64(&h->magic), size = shm_load64(&h->size);
+	uint32_t version = shm_load32(&h->version);
+
+	if (magic == __builtin_bswap64(RING_MAGIC))
+		return fail(EPROTO, "recorded by a machine of the other byte order");
+	if (magic != RING_MAGIC)
+		return fail(EPROTO, "not a recording");
+	if (version != RING_VERSION)
+		return fail(EPROTO, "recording of version %u, %u is known", version, RING_VERSION);
+	if (size != rec->size || size % 8)
+		return fail(EPROTO, "recording of %llu bytes says it has %llu",
+			    (unsigned long long)rec->size, (unsigned long long)size);
+	rec->clock_offset = shm_load64(&h->clock_offset);
+	return 0;
+}
+
+/* history: what was overwritten before now counts as lost, so that nothing is missing from the sum. */
+static int find_start(struct rpmsg_recording *rec, bool history)
+{
+	uint64_t last;
+
+	if (!history) {
+		if (find_end(rec, &rec->pos, &rec->next) < 0)
+			return fail(EPROTO, "recording with a damaged newest record");
+		return 0;
+	}
+	rec->pos = ring_load_acquire(&rec->header->tail);
+	rec->skipped = true;
+	last = ring_load_acquire(&rec->header->last);
+	if (last == RING_NONE ? rec->pos > 0 : rec->pos > last)
+		return fail(EPROTO, "recording with a damaged oldest record");
+	return 0;
+}
+
+struct rpmsg_recording *recording_from_fd(int fd, int wake_fd, bool history)
+{
+	struct rpmsg_recording *rec = calloc(1, sizeof(*rec));
+	int err;
+
+	if (!rec) {
+		err = fail(ENOMEM, "no memory for a reader");
+		goto close_fds;
+	}
+	rec->fd = fd;
+	rec->wake_fd = wake_fd;
+	err = map_file(rec);
+	if (!err)
+		err = check_header(rec);
+	if (!err)
+		err = find_start(rec, history);
+	if (!err)
+		return rec;
+	rpmsg_recording_close(rec);
+	errno = -err;
+	return NULL;
+close_fds:
+	close(fd);
+	if (wake_fd >= 0)
+		close(wake_fd);
+	errno = -err;
+	return NULL;
+}
+
+struct rpmsg_recording *rpmsg_recording_open(const char *path, bool history)
+{
+	struct rpmsg_recording *rec;
+	char why[128];
+	int fd;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		fail(errno, "cannot open %s: %m", path);
+		return NULL;
+	}
+	rec = recording_from_fd(fd, -1, history);
+	if (!rec) {
+		snprintf(why, sizeof(why), "%s", rpmsg_error_detail());
+		fail(errno, "%s: %s", path, why);
+	}
+	return rec;
+}
+
+void rpmsg_recording_close(struct rpmsg_recording *rec)
+{
+	if (!rec)
+		return;
+	if (rec->header)
+		munmap((void *)rec->header, RING_HEADER_SIZE + rec->size);
+	if (rec->wake_fd >= 0)
+		close(rec->wake_fd);
+	close(rec->fd);
+	free(rec);
+}
+
+/* ---- reading ---- */
+
+static bool published(const struct rpmsg_recording *rec)
+{
+	uint64_t last = ring_load_acquire(&rec->header->last);
+
+	return last != RING_NONE && last >= rec->pos;
+}
+
+/* 1 if a record is there, 0 if none yet, -EPIPE if none will come. */
+static int look(const struct rpmsg_recording *rec)
+{
+	if (published(rec))
+		return 1;
+	if (!ring_load_acquire(&rec->header->ended) && ring_writer_lives(rec->fd))
+		return 0;
+	return published(rec) ? 1 : -EPIPE; /* it may have come just before the end */
+}
+
+static bool text_valid(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return false;
+	return *text;
+}
+
+/* The name of bus id, or NULL. Names are written before the records that refer to them, and never change. */
+static const char *bus_name(struct rpmsg_recording *rec, unsigned id)
+{
+	uint64_t word[RING_NAME_WORDS];
+	char *name;
+
+	if (id >= RING_BUSES)
+		return NULL;
+	name = rec->bus[id];
+	if (*name)
+		return name;
+	for (unsigned i = 0; i < RING_NAME_WORDS; i++)
+		word[i] = shm_load64(&rec->header->bus[id][i]);
+	memcpy(name, word, RPMSG_NAME_SIZE - 1);
+	if (text_valid(name))
+		return name;
+	*name = '\0';
+	return NULL;
+}
+
+/* Checks the message in rec->copy and describes it. */
+static int decode(struct rpmsg_recording *rec, struct rpmsg_record *record)
+{
+	const uint64_t *word = rec->copy;
+	uint64_t kind = word[RING_WORD_KIND], seq = word[RING_WORD_SEQ];
+	uint16_t len = (uint16_t)(word[RING_WORD_REST] >> 32);
+
+	if (RING_RECORD_SIZE(len) != ring_kind_length(kind) || ring_kind_dir(kind) > RPMSG_R2H)
+		return -EPROTO;
+	if (rec->skipped ? seq < rec->next : seq != rec->next)
+		return -EPROTO;
+	record->bus = bus_name(rec, ring_kind_bus(kind));
+	if (!record->bus)
+		return -EPROTO;
+	record->seq = seq;
+	record->time_ns = word[RING_WORD_TIME] + rec->clock_offset;
+	record->dir = (enum rpmsg_direction)ring_kind_dir(kind);
+	record->src = (uint32_t)word[RING_WORD_ADDR];
+	record->dst = (uint32_t)(word[RING_WORD_ADDR] >> 32);
+	record->reserved = (uint32_t)word[RING_WORD_REST];
+	record->len = len;
+	record->flags = (uint16_t)(word[RING_WORD_REST] >> 48);
+	record->data = (const uint8_t *)(word + RING_WORD_DATA);
+	return 1;
+}
+
+/* Takes what is at rec->pos: 1 a message, 0 look again (overtaken, or a pad), -EPROTO. */
+static int take(struct rpmsg_recording *rec, struct rpmsg_record *record)
+{
+	uint64_t kind;
+	int n;
+
+	n = copy_record(rec, rec->pos, rec->copy);
+	if (!n) {
+		rec->pos = ring_load_acquire(&rec->header->tail);
+		rec->skipped = true;
+		return 0;
+	}
+	if (n < 0)
+		return n;
+	kind = rec->copy[RING_WORD_KIND];
+	if (ring_kind_type(kind) == RING_MESSAGE) {
+		n = decode(rec, record);
+		if (n < 0)
+			return n;
+		rec->lost += record->seq - rec->next;
+		rec->next = record->seq + 1;
+		rec->skipped = false;
+	}
+	rec->pos += ring_kind_length(kind);
+	return ring_kind_type(kind) == RING_MESSAGE;
+}
+
+int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record)
+{
+	int n;
+
+	if (rec->damaged)
+		return -EPROTO;
+	do {
+		n = look(rec);
+		if (n <= 0)
+			return n;
+		n = take(rec, record);
+	} while (!n);
+	if (n > 0)
+		return n;
+	rec->damaged = true;
+	return fail(EPROTO, "recording damaged after record %llu", (unsigned long long)rec->next);
+}
+
+uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec)
+{
+	return rec->lost;
+}
+
+uint64_t rpmsg_recording_end(const struct rpmsg_recording *rec)
+{
+	uint64_t pos, seq;
+
+	return find_end(rec, &pos, &seq) == 1 ? seq : rec->next;
+}
+
+int rpmsg_recording_fd(const struct rpmsg_recording *rec)
+{
+	return rec->wake_fd;
+}

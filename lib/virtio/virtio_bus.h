@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The virtio bus: rpmsg on a link's two virtqueues. The host is the driver of
+ * both, the remote the device of both; a side transmits on one and receives on
+ * the other (drivers/rpmsg/virtio_rpmsg_bus.c).
+ *
+ * Locks, in this order: a link_mem's, bus->lock (the receive queue), tx.lock (the
+ * transmit queue). The link's control runs with both queues' locks.
+ */
+#ifndef RPMSG_VIRTIO_BUS_H
+#define RPMSG_VIRTIO_BUS_H
+
+#include "core/core.h"
+#include "link/link.h"
+#include "virtio/vring.h"
+#include "virtio/wire.h"
+
+/* One of the two, by side. */
+struct queue {
+	struct vring_driver drv;
+	struct vring_device dev;
+};
+
+/* A transmit buffer on its way from take to submit. */
+struct tx_buf {
+	uint8_t *ptr; /* NULL: a chain, reached by scatter */
+	uint32_t room;
+	struct vring_buf buf; /* remote; host uses head as the id */
+};
+
+/* A reserved transmit buffer. */
+struct reservation {
+	struct tx_buf b;
+	uint8_t *data;       /* what the caller writes to */
+	uint8_t *copy;       /* when the buffer is a chain */
+	uint32_t generation;
+	struct link_mem *mem;
+	LIST_ENTRY(reservation) link;
+};
+
+struct tx {
+	struct lock lock;
+	bool up;
+	unsigned q;
+	uint32_t mtu;
+	struct queue queue;
+	bool leader;           /* somebody sleeps on the event fd */
+	uint32_t followers;
+	uint32_t seq;          /* futex: the leader looked at the ring */
+	uint64_t full_since_ms; /* 0: not full */
+	LIST_HEAD(, reservation) reserved;
+	struct tx_buf *spare;  /* remote: taken and not sent, n_spare of num */
+	uint32_t n_spare;
+};
+
+struct rx {
+	unsigned q;
+	struct queue queue;
+	uint8_t *copy;         /* private copy of the message in delivery */
+	uint16_t head;         /* descriptor of the message in delivery */
+	uint16_t len;          /* its payload */
+	bool in_ring;          /* its data lies in the ring's buffer */
+	bool held;             /* it was kept */
+	bool returned;         /* buffers were returned since the last look at notification */
+};
+
+struct virtio_bus {
+	struct rpmsg_bus bus; /* first */
+	struct link *link;
+	bool host;
+	struct rx rx;
+	struct tx tx;
+	struct link_mem *mem;  /* this generation's; our reference */
+	uint8_t *rx_buffers;   /* host: what queue 0's descriptors stand for */
+	uint8_t *tx_buffers;
+	uint64_t rx_addr, tx_addr;
+	uint32_t buffer_size;
+	uint32_t num;
+	uint32_t generation;   /* of what is set up */
+	bool swap;
+	int epoll_fd;
+	int wake_fd;           /* keeps the epoll fd readable while there is more to do */
+	int cancel_fd;
+	bool cancelled;        /* atomic */
+	int event_fd[2];       /* our duplicates of the link's, in the epoll set */
+	bool rx_kicked;        /* the receive queue's fd was cleared since the ring was looked at */
+	enum link_change pending; /* atomic; seen by a sender, for dispatch to act on */
+	unsigned spins;
+};
+
+static inline struct virtio_bus *virtio_of(struct rpmsg_bus *bus)
+{
+	return container_of(bus, struct virtio_bus, bus);
+}
+
+#define VIRTIO_FEATURES (RPMSG_F_VERSION_1 | RPMSG_F_NS | RPMSG_F_EVENT_IDX | RPMSG_F_INDIRECT)
+
+/* virtio_bus.c */
+/* Takes the link over, also on failure. */
+struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
+				    const struct rpmsg_bus_options *opt);
+/* Lets the link look at its connection; takes both locks. What comes of it waits in vb->pending. */
+void virtio_link_control(struct virtio_bus *vb);
+/* Counts and logs a malformed entry; a broken queue takes the link down. Lock of the queue held. */
+void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
+/* True once for each rpmsg_bus_cancel(). */
+bool virtio_take_cancel(struct virtio_bus *vb);
+uint64_t virtio_now_ms(void);
+
+/* virtio_tx.c */
+int tx_init(struct virtio_bus *vb, const struct vring_options *opt);
+void tx_fini(struct virtio_bus *vb);
+int tx_send(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len, bool wait);
+int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg);
+int tx_poll(struct endpoint *e);
+void *tx_reserve(struct endpoint *e, size_t *room, bool wait);
+int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len);
+void tx_discard(struct endpoint *e, void *buf);
+/* Transmit buffers free now. With tx.lock. */
+uint32_t tx_free(struct virtio_bus *vb);
+/* Asks to be notified of a free one; true if there is one already. With tx.lock. */
+bool tx_arm(struct virtio_bus *vb);
+
+/* virtio_rx.c */
+int rx_init(struct virtio_bus *vb, const struct vring_options *opt);
+void rx_fini(struct virtio_bus *vb);
+/* Delivers at most max messages; tells the other side of returned buffers. Count. With bus->lock. */
+int rx_messages(struct virtio_bus *vb, int max);
+/* Tells the other side of buffers returned so far, if it wants to know. With bus->lock. */
+void rx_flush(struct virtio_bus *vb);
+/* Asks to be notified; true if something is there already. With bus->lock. */
+bool rx_arm(struct virtio_bus *vb);
+struct rpmsg_held *rx_hold(struct endpoint *e, const void *data);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The receive queue: check, copy, deliver, return; or keep. bus->lock held, but for release. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "virtio/barrier.h"
+#include "virtio/virtio_bus.h"
+
+/* The host owns the buffers: all of them are posted. */
+static void post_all(struct virtio_bus *vb)
+{
+	struct vring_driver *drv = &vb->rx.queue.drv;
+	int id;
+
+	while ((id = vring_driver_alloc(drv)) >= 0)
+		vring_driver_add(drv, (uint16_t)id, vb->rx_addr + (uint64_t)id * vb->buffer_size,
+				 vb->buffer_size, true);
+	if (vring_driver_kick_needed(drv))
+		vb->link->ops->notify(vb->link, vb->rx.q);
+}
+
+int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
+{
+	struct rx *rx = &vb->rx;
+	int err;
+
+	rx->copy = malloc(vb->buffer_size);
+	if (!rx->copy)
+		return -ENOMEM;
+	if (vb->host)
+		err = vring_driver_init(&rx->queue.drv, &vb->link->ring[rx->q], opt);
+	else
+		err = vring_device_init(&rx->queue.dev, &vb->link->ring[rx->q], &vb->link->regions, opt);
+	if (err) {
+		free(rx->copy);
+		rx->copy = NULL;
+		return err;
+	}
+	rx->returned = false;
+	if (vb->host)
+		post_all(vb);
+	return 0;
+}
+
+void rx_fini(struct virtio_bus *vb)
+{
+	struct rx *rx = &vb->rx;
+
+	if (vb->host)
+		vring_driver_fini(&rx->queue.drv);
+	else
+		vring_device_fini(&rx->queue.dev);
+	free(rx->copy);
+	rx->copy = NULL;
+}
+
+static inline void return_buffer(struct virtio_bus *vb, uint16_t head)
+{
+	if (vb->host)
+		vring_driver_add(&vb->rx.queue.drv, head,
+				 vb->rx_addr + (uint64_t)head * vb->buffer_size, vb->buffer_size, true);
+	else
+		vring_device_return(&vb->rx.queue.dev, head, 0);
+	vb->rx.returned = true;
+}
+
+void rx_flush(struct virtio_bus *vb)
+{
+	if (!vb->rx.returned || !vb->tx.up)
+		return;
+	vb->rx.returned = false;
+	if (vb->host ? vring_driver_kick_needed(&vb->rx.queue.drv) :
+		       vring_device_call_needed(&vb->rx.queue.dev))
+		vb->link->ops->notify(vb->link, vb->rx.q);
+}
+
+bool rx_arm(struct virtio_bus *vb)
+{
+	return vb->host ? vring_driver_arm(&vb->rx.queue.drv) : vring_device_arm(&vb->rx.queue.dev);
+}
+
+/* ---- one message ---- */
+
+static void record(struct virtio_bus *vb, const struct wire_hdr *h, const void *data)
+{
+	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_R2H : RPMSG_H2R, h, data);
+}
+
+/* A message that no endpoint gets: name service, or nobody's. */
+static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, const struct wire_hdr *h,
+						    const uint8_t *data, bool in_ring)
+{
+	struct rpmsg_bus *bus = &vb->bus;
+
+	if (in_ring) {
+		shm_copy_from(vb->rx.copy, data, h->len);
+		data = vb->rx.copy;
+	}
+	if (bus->recorder)
+		record(vb, h, data);
+	if (h->dst == RPMSG_NS_ADDR && bus->features & RPMSG_F_NS) {
+		lock_drop(&bus->lock);
+		ns_receive(bus, data, h->len, h->src);
+		lock_take(&bus->lock);
+		return;
+	}
+	bus->no_recipient++;
+	log_say(&bus->log, RPMSG_LOG_DEBUG, "message of %u bytes from 0x%x has no recipient at 0x%x",
+		h->len, h->src, h->dst);
+}
+
+static __attribute__((noinline)) void bad_length(struct virtio_bus *vb, unsigned len, unsigned room)
+{
+	char why[96];
+
+	if (room < WIRE_HDR_SIZE)
+		snprintf(why, sizeof(why), "buffer of %u bytes is shorter than a header", room);
+	else
+		snprintf(why, sizeof(why), "header says %u bytes of payload, the buffer has %u", len,
+			 room - WIRE_HDR_SIZE);
+	virtio_malformed(vb, why, false);
+}
+
+/*
+ * msg lies in the ring or, if in_ring is false, in rx->copy; room bytes of it are
+ * there. The header is copied and checked, and only the copy used.
+ */
+static inline void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, bool in_ring)
+{
+	struct rpmsg_bus *bus = &vb->bus;
+	struct rx *rx = &vb->rx;
+	struct addr_slot *slot;
+	struct wire_hdr h;
+	uint8_t *data = msg + WIRE_HDR_SIZE;
+
+	if (__builtin_expect(room < WIRE_HDR_SIZE, 0)) {
+		bad_length(vb, 0, room);
+		return;
+	}
+	shm_copy_from(&h, msg, WIRE_HDR_SIZE);
+	wire_hdr_order(&h, vb->swap);
+	if (__builtin_expect(h.len > room - WIRE_HDR_SIZE, 0)) {
+		bad_length(vb, h.len, room);
+		return;
+	}
+	bus->rx++;
+	slot = addr_find(&bus->addrs, h.dst);
+	if (__builtin_expect(!slot || !slot->ept, 0)) {
+		receive_other(vb, &h, data, in_ring);
+		return;
+	}
+	rx->len = h.len;
+	rx->in_ring = in_ring && __atomic_load_n(&slot->ept->in_place, __ATOMIC_RELAXED);
+	if (!rx->in_ring && in_ring) {
+		shm_copy_from(rx->copy, data, h.len);
+		data = rx->copy;
+	}
+	if (__builtin_expect(bus->recorder != NULL, 0))
+		record(vb, &h, data);
+	endpoint_deliver(bus, slot->ept, data, h.len, h.src);
+}
+
+/* ---- both queues' ways to get the next one: 1, 0, or -1 for one that was refused ---- */
+
+static inline int next_host(struct virtio_bus *vb)
+{
+	struct vring_driver *drv = &vb->rx.queue.drv;
+	uint32_t used;
+	uint16_t id;
+	int got = vring_driver_get_used(drv, &id, &used);
+
+	if (__builtin_expect(got <= 0, 0)) {
+		if (got < 0)
+			virtio_malformed(vb, drv->why, drv->broken);
+		return got;
+	}
+	vb->rx.head = id;
+	if (__builtin_expect(used > vb->buffer_size, 0)) {
+		virtio_malformed(vb, "used length is more than the buffer", false);
+		return_buffer(vb, id);
+		return -1;
+	}
+	receive(vb, vb->rx_buffers + (size_t)id * vb->buffer_size, used, true);
+	return 1;
+}
+
+static __attribute__((noinline)) void receive_chain(struct virtio_bus *vb, const struct vring_buf *buf)
+{
+	struct vring_device *dev = &vb->rx.queue.dev;
+	long n = vring_device_gather(dev, buf, vb->rx.copy, vb->buffer_size);
+
+	if (n < 0)
+		virtio_malformed(vb, dev->why, dev->broken);
+	else
+		receive(vb, vb->rx.copy, (uint32_t)n, false);
+}
+
+static inline int next_remote(struct virtio_bus *vb)
+{
+	struct vring_device *dev = &vb->rx.queue.dev;
+	struct vring_buf buf;
+	int got = vring_device_take(dev, &buf, false);
+
+	if (__builtin_expect(got <= 0, 0)) {
+		if (got < 0)
+			virtio_malformed(vb, dev->why, dev->broken);
+		return got;
+	}
+	vb->rx.head = buf.head;
+	if (__builtin_expect(!buf.ptr, 0))
+		receive_chain(vb, &buf);
+	else
+		receive(vb, buf.ptr, buf.len < vb->buffer_size ? buf.len : vb->buffer_size, true);
+	return 1;
+}
+
+int rx_messages(struct virtio_bus *vb, int max)
+{
+	int n = 0;
+
+	while (n < max) {
+		int got;
+
+		vb->rx.held = false;
+		got = vb->host ? next_host(vb) : next_remote(vb);
+		if (got == 0 || peek(&vb->pending) != LINK_SAME)
+			break;
+		n++;
+		if (got > 0 && !vb->rx.held)
+			return_buffer(vb, vb->rx.head);
+	}
+	rx_flush(vb);
+	return n;
+}
+
+/* ---- holding ---- */
+
+struct virtio_held {
+	struct rpmsg_held pub; /* first */
+	struct link_mem *mem;
+	uint32_t generation;
+	uint16_t head;
+};
+
+static void release(struct rpmsg_held *pub)
+{
+	struct virtio_held *held = container_of(pub, struct virtio_held, pub);
+	struct virtio_bus *vb;
+
+	lock_take(&held->mem->lock);
+	vb = held->mem->owner;
+	if (vb) {
+		lock_take(&vb->bus.lock);
+		if (vb->mem == held->mem && vb->generation == held->generation) {
+			return_buffer(vb, held->head);
+			if (peek(&vb->bus.dispatcher) != thread_id())
+				rx_flush(vb);
+		}
+		lock_drop(&vb->bus.lock);
+	}
+	lock_drop(&held->mem->lock);
+	link_mem_put(held->mem);
+	free(held);
+}
+
+static void release_copy(struct rpmsg_held *held)
+{
+	free(held);
+}
+
+/* What was put together from several pieces, or lies in the private copy, is copied once more. */
+static struct rpmsg_held *hold_copy(const void *data, size_t len)
+{
+	struct rpmsg_held *held = malloc(sizeof(*held) + len);
+
+	if (!held)
+		return NULL;
+	memcpy(held + 1, data, len);
+	held->data = held + 1;
+	held->release = release_copy;
+	return held;
+}
+
+struct rpmsg_held *rx_hold(struct endpoint *e, const void *data)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	struct virtio_held *held;
+
+	if (!vb->rx.in_ring)
+		return hold_copy(data, vb->rx.len);
+	held = malloc(sizeof(*held));
+	if (!held)
+		return NULL;
+	held->pub = (struct rpmsg_held){ .data = data, .release = release };
+	held->mem = vb->mem;
+	held->generation = vb->generation;
+	held->head = vb->rx.head;
+	link_mem_get(held->mem);
+	vb->rx.held = true;
+	return &held->pub;
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The transmit queue: send, wait for a buffer, reserve and submit. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "virtio/barrier.h"
+#include "virtio/virtio_bus.h"
+
+int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
+{
+	struct tx *tx = &vb->tx;
+	int err;
+
+	if (vb->host)
+		err = vring_driver_init(&tx->queue.drv, &vb->link->ring[tx->q], opt);
+	else
+		err = vring_device_init(&tx->queue.dev, &vb->link->ring[tx->q], &vb->link->regions, opt);
+	if (err)
+		return err;
+	tx->spare = calloc(vb->num, sizeof(*tx->spare));
+	if (!tx->spare)
+		return -ENOMEM;
+	tx->n_spare = 0;
+	tx->mtu = vb->buffer_size - WIRE_HDR_SIZE;
+	tx->full_since_ms = 0;
+	tx->up = true;
+	return 0;
+}
+
+void tx_fini(struct virtio_bus *vb)
+{
+	struct tx *tx = &vb->tx;
+
+	tx->up = false;
+	if (vb->host)
+		vring_driver_fini(&tx->queue.drv);
+	else
+		vring_device_fini(&tx->queue.dev);
+	free(tx->spare);
+	tx->spare = NULL;
+	__atomic_add_fetch(&tx->seq, 1, __ATOMIC_RELAXED);
+	futex_wake_all(&tx->seq);
+}
+
+/* ---- buffers; tx.lock held ---- */
+
+/* Takes back what the device has used; only needed when no buffer is free. */
+static __attribute__((noinline)) void reclaim(struct virtio_bus *vb)
+{
+	struct vring_driver *drv = &vb->tx.queue.drv;
+	uint32_t len;
+	uint16_t id;
+	int got;
+
+	while ((got = vring_driver_get_used(drv, &id, &len)) != 0) {
+		if (got > 0) {
+			vring_driver_free(drv, id);
+			continue;
+		}
+		virtio_malformed(vb, drv->why, drv->broken);
+		if (drv->broken)
+			return;
+	}
+}
+
+static inline bool take_host(struct virtio_bus *vb, struct tx_buf *b)
+{
+	struct vring_driver *drv = &vb->tx.queue.drv;
+	int id = vring_driver_alloc(drv);
+
+	if (__builtin_expect(id < 0, 0)) {
+		reclaim(vb);
+		id = vring_driver_alloc(drv);
+		if (id < 0)
+			return false;
+	}
+	b->buf.head = (uint16_t)id;
+	b->ptr = vb->tx_buffers + (size_t)id * vb->buffer_size;
+	b->room = vb->buffer_size;
+	return true;
+}
+
+static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
+{
+	struct vring_device *dev = &vb->tx.queue.dev;
+	int got;
+
+	if (__builtin_expect(vb->tx.n_spare != 0, 0)) {
+		*b = vb->tx.spare[--vb->tx.n_spare];
+		return true;
+	}
+	while ((got = vring_device_take(dev, &b->buf, true)) < 0) {
+		virtio_malformed(vb, dev->why, dev->broken);
+		if (dev->broken)
+			return false;
+	}
+	if (!got)
+		return false;
+	b->ptr = b->buf.ptr;
+	b->room = b->ptr ? b->buf.len : vb->buffer_size;
+	return true;
+}
+
+static inline bool take(struct virtio_bus *vb, struct tx_buf *b)
+{
+	return vb->host ? take_host(vb, b) : take_remote(vb, b);
+}
+
+/* Keeps an unsent buffer for the next send. A device may not return a buffer unused. */
+static void untake(struct virtio_bus *vb, const struct tx_buf *b)
+{
+	if (vb->host)
+		vring_driver_free(&vb->tx.queue.drv, b->buf.head);
+	else
+		vb->tx.spare[vb->tx.n_spare++] = *b;
+}
+
+/* Hands a filled buffer of n bytes to the other side. */
+static inline void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
+{
+	struct tx *tx = &vb->tx;
+
+	if (vb->host)
+		vring_driver_add(&tx->queue.drv, b->buf.head,
+				 vb->tx_addr + (uint64_t)b->buf.head * vb->buffer_size, n, false);
+	else
+		vring_device_return(&tx->queue.dev, b->buf.head, n);
+	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
+		       vring_device_call_needed(&tx->queue.dev))
+		vb->link->ops->notify(vb->link, tx->q);
+}
+
+uint32_t tx_free(struct virtio_bus *vb)
+{
+	if (!vb->tx.up)
+		return 0;
+	if (!vb->host)
+		return vb->tx.n_spare + vring_device_available(&vb->tx.queue.dev);
+	reclaim(vb);
+	return vb->tx.queue.drv.n_free;
+}
+
+bool tx_arm(struct virtio_bus *vb)
+{
+	return vb->host ? vring_driver_arm(&vb->tx.queue.drv) : vring_device_arm(&vb->tx.queue.dev);
+}
+
+/* ---- waiting for a buffer ---- */
+
+/* Both sides of a loop in one thread: nobody else could return a buffer. */
+static bool only_we_could_help(const struct virtio_bus *vb)
+{
+	uint32_t other;
+
+	if (!vb->link->loop)
+		return false;
+	other = __atomic_load_n(&vb->link->loop->tid[vb->host ? 1 : 0], __ATOMIC_RELAXED);
+	return other ? other == thread_id() : __libc_single_threaded;
+}
+
+/* Sleeps on the queue's event fd. Without locks. */
+static int sleep_on_fd(struct virtio_bus *vb, int event_fd, int timeout_ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = event_fd, .events = POLLIN },
+		{ .fd = vb->cancel_fd, .events = POLLIN },
+		{ .fd = vb->link->control_fd, .events = POLLIN },
+	};
+	uint64_t count;
+
+	if (poll(fds, 3, timeout_ms) <= 0)
+		return 0; /* time is the caller's; a signal does not end the wait */
+	if (fds[0].revents & POLLIN && read(event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		return -errno;
+	if (fds[1].revents & POLLIN && virtio_take_cancel(vb))
+		return fail(EINTR, "the wait for a transmit buffer was cancelled");
+	if (fds[2].revents)
+		virtio_link_control(vb);
+	return 0;
+}
+
+static int lead(struct virtio_bus *vb, int timeout_ms)
+{
+	struct tx *tx = &vb->tx;
+	int event_fd = vb->event_fd[tx->q];
+	int err = 0;
+
+	tx->leader = true;
+	if (!tx_arm(vb)) {
+		lock_drop(&tx->lock);
+		/* The other side may be waiting for what we have received. */
+		lock_take(&vb->bus.lock);
+		rx_flush(vb);
+		lock_drop(&vb->bus.lock);
+		err = sleep_on_fd(vb, event_fd, timeout_ms);
+		lock_take(&tx->lock);
+	}
+	tx->leader = false;
+	__atomic_add_fetch(&tx->seq, 1, __ATOMIC_RELAXED);
+	if (tx->followers)
+		futex_wake_all(&tx->seq);
+	return err;
+}
+
+static void follow(struct virtio_bus *vb, int timeout_ms)
+{
+	struct tx *tx = &vb->tx;
+	uint32_t seq = __atomic_load_n(&tx->seq, __ATOMIC_RELAXED);
+
+	tx->followers++;
+	lock_drop(&tx->lock);
+	futex_wait(&tx->seq, seq, timeout_ms);
+	lock_take(&tx->lock);
+	tx->followers--;
+}
+
+/* tx.lock is dropped while asleep. 0: b is taken. */
+static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_buf *b)
+{
+	struct tx *tx = &vb->tx;
+	int limit = vb->bus.send_timeout_ms;
+	uint64_t start = virtio_now_ms();
+	int err = 0;
+
+	while (tx->up && !take(vb, b)) {
+		uint64_t gone = virtio_now_ms() - start;
+		int left = limit < 0 ? -1 : (int)((uint64_t)limit + 1 - gone);
+
+		if (only_we_could_help(vb))
+			return fail(EDEADLK, "no transmit buffer, and only this thread could free one");
+		if (limit >= 0 && gone > (uint64_t)limit)
+			return fail(ERESTARTSYS, "no transmit buffer came back in %d ms", limit);
+		if (tx->leader)
+			follow(vb, left);
+		else
+			err = lead(vb, left);
+		if (err)
+			return err;
+	}
+	return tx->up ? 0 : fail(EPIPE, "the link of bus %s is down", vb->bus.name);
+}
+
+static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_buf *b, bool wait)
+{
+	if (!vb->tx.up)
+		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
+	if (!vb->tx.full_since_ms)
+		vb->tx.full_since_ms = virtio_now_ms();
+	if (!wait)
+		return fail(ENOMEM, "no transmit buffer is free (%u of %u are out)", vb->num, vb->num);
+	return wait_take(vb, b);
+}
+
+/* ---- sending ---- */
+
+/* A buffer of several pieces: put together in private memory first. */
+static __attribute__((noinline)) int fill_chain(struct virtio_bus *vb, const struct tx_buf *b,
+						const struct wire_hdr *h, const void *data, size_t len)
+{
+	uint8_t *whole = malloc(WIRE_HDR_SIZE + len);
+	int err;
+
+	if (!whole)
+		return -ENOMEM;
+	memcpy(whole, h, WIRE_HDR_SIZE);
+	if (len)
+		memcpy(whole + WIRE_HDR_SIZE, data, len);
+	err = vring_device_scatter(&vb->tx.queue.dev, &b->buf, whole, WIRE_HDR_SIZE + len);
+	free(whole);
+	return err;
+}
+
+static void record(struct virtio_bus *vb, const struct wire_hdr *h, const void *data)
+{
+	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_H2R : RPMSG_R2H, h, data);
+}
+
+static inline int send_message(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst,
+			       const void *data, size_t len, bool wait)
+{
+	struct tx *tx = &vb->tx;
+	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len }, wired;
+	struct tx_buf b;
+	int err = 0;
+
+	lock_take(&tx->lock);
+	if (__builtin_expect(tx->up && len > tx->mtu, 0)) {
+		err = fail(EMSGSIZE, "%zu bytes are more than the %u that fit", len, tx->mtu);
+		goto out;
+	}
+	if (__builtin_expect(!tx->up || !take(vb, &b), 0)) {
+		err = no_buffer(vb, &b, wait);
+		if (err)
+			goto out;
+	}
+	wired = h;
+	wire_hdr_order(&wired, vb->swap);
+	if (__builtin_expect(b.ptr && b.room >= WIRE_HDR_SIZE + len, 1)) {
+		shm_copy_to(b.ptr, &wired, WIRE_HDR_SIZE);
+		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
+	} else if (b.ptr) {
+		err = fail(EMSGSIZE, "%zu bytes do not fit in the other side's buffer of %u", len, b.room);
+	} else {
+		err = fill_chain(vb, &b, &wired, data, len);
+	}
+	if (__builtin_expect(err, 0)) {
+		untake(vb, &b);
+		goto out;
+	}
+	if (__builtin_expect(vb->bus.recorder != NULL, 0))
+		record(vb, &h, data);
+	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len));
+	tx->full_since_ms = 0;
+	poke(&vb->bus.tx, vb->bus.tx + 1);
+	if (ch)
+		poke(&ch->tx, ch->tx + 1);
+out:
+	lock_drop(&tx->lock);
+	return err;
+}
+
+int tx_send(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len, bool wait)
+{
+	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
+}
+
+int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)
+{
+	return send_message(virtio_of(bus), NULL, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false);
+}
+
+int tx_poll(struct endpoint *e)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	int mask = 0;
+
+	lock_take(&vb->tx.lock);
+	if (!vb->tx.up)
+		mask = POLLERR;
+	else if (tx_free(vb) || (tx_arm(vb) && tx_free(vb)))
+		mask = POLLOUT;
+	lock_drop(&vb->tx.lock);
+	return mask;
+}
+
+/* ---- reserve, submit, discard ---- */
+
+/* With tx.lock: fills in r for the taken buffer r->b. */
+static int reserve_taken(struct virtio_bus *vb, struct reservation *r)
+{
+	if (r->b.ptr) {
+		r->data = r->b.ptr + WIRE_HDR_SIZE;
+	} else {
+		r->copy = malloc(r->b.room);
+		if (!r->copy)
+			return -ENOMEM;
+		r->data = r->copy + WIRE_HDR_SIZE;
+	}
+	r->generation = vb->generation;
+	r->mem = vb->mem;
+	link_mem_get(r->mem);
+	LIST_INSERT_HEAD(&vb->tx.reserved, r, link);
+	return 0;
+}
+
+void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	struct reservation *r = calloc(1, sizeof(*r));
+	int err = 0;
+
+	if (!r)
+		return NULL;
+	lock_take(&vb->tx.lock);
+	if (!vb->tx.up || !take(vb, &r->b))
+		err = no_buffer(vb, &r->b, wait);
+	if (!err && r->b.room < WIRE_HDR_SIZE) {
+		untake(vb, &r->b);
+		err = fail(EMSGSIZE, "the other side's buffer has %u bytes", r->b.room);
+	}
+	if (!err) {
+		err = reserve_taken(vb, r);
+		if (err)
+			untake(vb, &r->b);
+	}
+	lock_drop(&vb->tx.lock);
+	if (err) {
+		free(r);
+		errno = -err;
+		return NULL;
+	}
+	*room = r->b.room - WIRE_HDR_SIZE;
+	return r->data;
+}
+
+/* With tx.lock: takes the reservation of buf off the list. */
+static struct reservation *find_reserved(struct virtio_bus *vb, const void *buf)
+{
+	struct reservation *r;
+
+	LIST_FOREACH(r, &vb->tx.reserved, link)
+		if (r->data == buf)
+			break;
+	if (r)
+		LIST_REMOVE(r, link);
+	return r;
+}
+
+static void free_reserved(struct reservation *r)
+{
+	link_mem_put(r->mem);
+	free(r->copy);
+	free(r);
+}
+
+static bool stale(const struct virtio_bus *vb, const struct reservation *r)
+{
+	return !vb->tx.up || r->mem != vb->mem || r->generation != vb->generation;
+}
+
+int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	struct wire_hdr h = { .src = e->pub.addr, .dst = dst, .len = (uint16_t)len }, wired;
+	struct reservation *r;
+	int err = 0;
+
+	lock_take(&vb->tx.lock);
+	r = find_reserved(vb, buf);
+	if (!r) {
+		lock_drop(&vb->tx.lock);
+		return fail(EINVAL, "not a reserved transmit buffer");
+	}
+	wired = h;
+	wire_hdr_order(&wired, vb->swap);
+	shm_copy_to(r->data - WIRE_HDR_SIZE, &wired, WIRE_HDR_SIZE);
+	if (stale(vb, r))
+		err = fail(EPIPE, "the link went down since the buffer was reserved");
+	else if (len > r->b.room - WIRE_HDR_SIZE)
+		err = fail(EMSGSIZE, "%zu bytes are more than the %zu that fit", len,
+			   (size_t)r->b.room - WIRE_HDR_SIZE);
+	else if (r->copy)
+		err = vring_device_scatter(&vb->tx.queue.dev, &r->b.buf, r->copy, WIRE_HDR_SIZE + len);
+	if (!err) {
+		if (vb->bus.recorder)
+			record(vb, &h, r->data);
+		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len));
+		poke(&vb->bus.tx, vb->bus.tx + 1);
+		poke(&e->ch->tx, e->ch->tx + 1);
+	} else if (!stale(vb, r)) {
+		untake(vb, &r->b);
+	}
+	lock_drop(&vb->tx.lock);
+	free_reserved(r);
+	return err;
+}
+
+void tx_discard(struct endpoint *e, void *buf)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	struct reservation *r;
+
+	lock_take(&vb->tx.lock);
+	r = find_reserved(vb, buf);
+	if (r && !stale(vb, r))
+		untake(vb, &r->b);
+	lock_drop(&vb->tx.lock);
+	if (r)
+		free_reserved(r);
+}

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Static checks of everything that is not seen by the compiler's warnings.
+# Ends with "N passed, N failed, N skipped", one for each check.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+passed=0 failed=0
+check()
+{
+	local what=$1 out
+	shift
+	if out=$("$@" 2>&1); then
+		((passed++))
+		echo "ok   $what"
+	else
+		((failed++))
+		echo "FAIL $what"
+		echo "$out"
+	fi
+}
+
+mapfile -t scripts < <(grep -rlE '^#!/bin/(ba)?sh' .ci tests --include='*' | sort)
+mapfile -t bats < <(find tests -name '*.bats' -o -name '*.bash' | sort)
+
+# cppcheck does not know that a callback's signature is given, that API
+# functions are used by others, and what the other configurations look like.
+check cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 -j2 -Ilib -Icmd -D_GNU_SOURCE \
+	-D__x86_64__ -D__GNUC__ '-DRPMSG_VERSION="0"' --inline-suppr \
+	--enable=warning,performance,portability --library=posix,gnu \
+	--suppress=missingIncludeSystem lib cmd tests/programs tests/bench
+
+check shellcheck shellcheck -x "${scripts[@]}"
+# 2030, 2031: each case is a subshell, and that is what is wanted. 2154: bats' own variables.
+# 2016: text for another shell. 2317: functions that bats or wait_for call.
+check 'shellcheck bats' shellcheck -x -s bats -e SC2030,SC2031,SC2154,SC2016,SC2317 "${bats[@]}"
+check 'shellcheck bash completions' shellcheck -s bash completions/bash/*
+for f in completions/zsh/*; do check "zsh $f" zsh -n "$f"; done
+for f in completions/fish/*; do check "fish $f" fish --no-execute "$f"; done
+for f in man/*.[1-8]; do check "mandoc $f" mandoc -Tlint -W warning "$f"; done
+
+echo "$passed passed, $failed failed, 0 skipped"
+((failed == 0))
