@@ -5,13 +5,14 @@
 #ifndef CMD_AUTOSTART_H
 #define CMD_AUTOSTART_H
 
-#include <stdbool.h>
+#include <rpmsg.h>
 
 /*
- * Starts "rpmsgd NAME=loop" (idle exit on) unless somebody serves NAME by now, and
- * returns once it is ready. Of many processes at once exactly one starts it. 0 with
- * *started, or -errno after saying why on stderr.
+ * Opens bus NAME, after starting "rpmsgd NAME=loop", which ends by itself some time
+ * after its last client, unless somebody serves NAME by now. Of many processes at
+ * once exactly one starts it. NULL after saying why on stderr; *started tells which.
  */
-int autostart_loop(const char *name, bool *started);
+struct rpmsg_bus *autostart_loop(const char *name, const struct rpmsg_bus_options *options,
+				 bool *started);
 
 #endif

@@ -15,6 +15,7 @@
 #define NAME_AT 4u /* of the dissector, in the prefix */
 #define NAME_SIZE 8u
 #define DIR_AT 19u
+#define NS_PER_SEC 1000000000u
 
 static const uint8_t prefix_h2r[PREFIX_SIZE] = {
 	0x00, 0x0c, 0x00, 0x08, 'r', 'p', 'm', 's', 'g', 0, 0, 0, /* dissector name */
@@ -23,25 +24,19 @@ static const uint8_t prefix_h2r[PREFIX_SIZE] = {
 };
 static const char event_name[NAME_SIZE] = "rpmsgev";
 
-struct capture_writer {
-	char *path;
+struct pcap_writer {
 	pcap_t *pcap;
 	pcap_dumper_t *dump;
-	bool flush;
+	bool flush; /* after each packet */
+	int error;  /* of the first write that failed */
 	uint8_t packet[PACKET_MAX];
 };
 
-struct capture_reader {
-	char *path;
+struct pcap_reader {
+	char *name;
 	pcap_t *pcap;
 	uint64_t n_packets, n_messages;
 };
-
-static int fail_with(char *err, int code, const char *path, const char *what)
-{
-	snprintf(err, CAPTURE_ERR_SIZE, "%s: %s", path, what);
-	return -code;
-}
 
 static uint8_t *put16(uint8_t *p, uint16_t v)
 {
@@ -82,11 +77,6 @@ static FILE *stream_open(const char *path, const char *mode, int std_fd)
 	return f;
 }
 
-static const char *stream_name(const char *path, const char *std_name)
-{
-	return strcmp(path, "-") ? path : std_name;
-}
-
 static bool is_regular(FILE *f)
 {
 	struct stat st;
@@ -96,60 +86,54 @@ static bool is_regular(FILE *f)
 
 /* ---- writing ---- */
 
-/* Writes the file header; f is closed on failure. */
-static int dump_start(struct capture_writer *w, FILE *f, char *err)
+/* Remembers a failure: later writes may succeed, but the file would have a hole. */
+static int check_written(struct pcap_writer *w, bool failed)
 {
-	w->pcap = pcap_open_dead_with_tstamp_precision(DLT_WIRESHARK_UPPER_PDU, PACKET_MAX,
-						       PCAP_TSTAMP_PRECISION_NANO);
-	if (!w->pcap) {
-		fclose(f);
-		return fail_with(err, ENOMEM, w->path, strerror(ENOMEM));
-	}
-	w->flush = !is_regular(f);
-	w->dump = pcap_dump_fopen(w->pcap, f);
-	if (!w->dump) {
-		fclose(f);
-		return fail_with(err, EIO, w->path, pcap_geterr(w->pcap));
-	}
-	return capture_flush(w, err);
+	if (!w->error && (failed || ferror(pcap_dump_file(w->dump))))
+		w->error = errno ? -errno : -EIO;
+	return w->error;
 }
 
-struct capture_writer *capture_writer_open(const char *path, char *err)
+int pcap_writer_open(const char *path, struct pcap_writer **writer)
 {
-	const char *name = stream_name(path, "standard output");
-	struct capture_writer *w = calloc(1, sizeof(*w));
+	struct pcap_writer *w = calloc(1, sizeof(*w));
 	FILE *f;
-	int r;
+	int err = -ENOMEM;
 
 	if (w)
-		w->path = strdup(name);
-	if (!w || !w->path) {
-		r = fail_with(err, ENOMEM, name, strerror(ENOMEM));
-		goto out;
-	}
+		w->pcap = pcap_open_dead_with_tstamp_precision(
+			DLT_WIRESHARK_UPPER_PDU, PACKET_MAX, PCAP_TSTAMP_PRECISION_NANO);
+	if (!w || !w->pcap)
+		goto free_writer;
 	f = stream_open(path, "we", STDOUT_FILENO);
 	if (!f) {
-		r = fail_with(err, errno, name, strerror(errno));
-		goto out;
+		err = -errno;
+		goto free_writer;
 	}
-	r = dump_start(w, f, err);
-	if (!r)
-		return w;
-out:
-	if (w) {
-		char ignored[CAPTURE_ERR_SIZE];
-
-		capture_writer_close(w, ignored);
+	w->flush = !is_regular(f);
+	errno = 0;
+	w->dump = pcap_dump_fopen(w->pcap, f);
+	if (!w->dump) {
+		err = errno ? -errno : -EIO; /* libpcap has closed f */
+		goto free_writer;
 	}
-	errno = -r;
-	return NULL;
+	err = pcap_writer_flush(w);
+	if (err)
+		goto free_writer;
+	*writer = w;
+	return 0;
+free_writer:
+	pcap_writer_close(w);
+	return err;
 }
 
-int capture_write(struct capture_writer *w, const struct rpmsg_record *record, char *err)
+int pcap_writer_put(struct pcap_writer *w, const struct rpmsg_record *record)
 {
 	struct pcap_pkthdr h = { 0 };
 	uint8_t *p = w->packet;
 
+	if (w->error)
+		return w->error;
 	memcpy(p, prefix_h2r, PREFIX_SIZE);
 	p[DIR_AT] = (uint8_t)record->dir;
 	p = put32(p + PREFIX_SIZE, record->src);
@@ -159,144 +143,129 @@ int capture_write(struct capture_writer *w, const struct rpmsg_record *record, c
 	p = put16(p, record->flags);
 	if (record->len)
 		memcpy(p, record->data, record->len);
-	h.ts.tv_sec = (time_t)(record->time_ns / 1000000000u);
-	h.ts.tv_usec = (suseconds_t)(record->time_ns % 1000000000u); /* nanoseconds, by the header */
+	h.ts.tv_sec = (time_t)(record->time_ns / NS_PER_SEC);
+	h.ts.tv_usec = (suseconds_t)(record->time_ns % NS_PER_SEC); /* ns, by the file header */
 	h.caplen = h.len = PREFIX_SIZE + HEADER_SIZE + record->len;
 	errno = 0;
 	pcap_dump((u_char *)w->dump, &h, w->packet);
-	if (ferror(pcap_dump_file(w->dump))) {
-		int code = errno ? errno : EIO;
-
-		return fail_with(err, code, w->path, strerror(code));
-	}
-	return w->flush ? capture_flush(w, err) : 0;
+	if (check_written(w, false))
+		return w->error;
+	return w->flush ? pcap_writer_flush(w) : 0;
 }
 
-int capture_flush(struct capture_writer *w, char *err)
+int pcap_writer_flush(struct pcap_writer *w)
 {
+	if (w->error)
+		return w->error;
 	errno = 0;
-	if (pcap_dump_flush(w->dump) || ferror(pcap_dump_file(w->dump))) {
-		int code = errno ? errno : EIO;
-
-		return fail_with(err, code, w->path, strerror(code));
-	}
-	return 0;
+	return check_written(w, pcap_dump_flush(w->dump) != 0);
 }
 
-int capture_writer_close(struct capture_writer *w, char *err)
+int pcap_writer_close(struct pcap_writer *w)
 {
-	int r = 0;
+	int err = 0;
 
 	if (!w)
 		return 0;
 	if (w->dump) {
-		r = capture_flush(w, err);
+		err = pcap_writer_flush(w);
 		pcap_dump_close(w->dump);
 	}
 	if (w->pcap)
 		pcap_close(w->pcap);
-	free(w->path);
 	free(w);
-	return r;
+	return err;
 }
 
 /* ---- reading ---- */
 
-static int check_format(const struct capture_reader *r, char *err)
+static int check_link_type(const struct pcap_reader *r, char *error, size_t size)
 {
-	const char *name;
-	char what[128];
 	int type = pcap_datalink(r->pcap);
+	const char *name = pcap_datalink_val_to_name(type);
 
 	if (type == DLT_WIRESHARK_UPPER_PDU)
 		return 0;
-	name = pcap_datalink_val_to_name(type);
-	snprintf(what, sizeof(what), "not an rpmsg capture: link type %d (%s), not %d", type,
-		 name ? name : "unknown", DLT_WIRESHARK_UPPER_PDU);
-	return fail_with(err, EPROTO, r->path, what);
-}
-
-/* Reads the file header; f is closed on failure. */
-static int load_start(struct capture_reader *r, FILE *f, char *err)
-{
-	char why[PCAP_ERRBUF_SIZE];
-
-	r->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
-	if (!r->pcap) {
-		fclose(f);
-		return fail_with(err, EPROTO, r->path, why);
-	}
-	return check_format(r, err);
-}
-
-struct capture_reader *capture_reader_open(const char *path, char *err)
-{
-	const char *name = stream_name(path, "standard input");
-	struct capture_reader *r = calloc(1, sizeof(*r));
-	FILE *f;
-	int n;
-
-	if (r)
-		r->path = strdup(name);
-	if (!r || !r->path) {
-		n = fail_with(err, ENOMEM, name, strerror(ENOMEM));
-		goto out;
-	}
-	f = stream_open(path, "re", STDIN_FILENO);
-	if (!f) {
-		n = fail_with(err, errno, name, strerror(errno));
-		goto out;
-	}
-	n = load_start(r, f, err);
-	if (!n)
-		return r;
-out:
-	capture_reader_close(r);
-	errno = -n;
-	return NULL;
-}
-
-static int refuse(const struct capture_reader *r, char *err, const char *what)
-{
-	snprintf(err, CAPTURE_ERR_SIZE, "%s: packet %llu %s", r->path,
-		 (unsigned long long)r->n_packets, what);
+	snprintf(error, size, "%s: not an rpmsg capture: link type %d (%s) instead of %d", r->name,
+		 type, name ? name : "unknown", DLT_WIRESHARK_UPPER_PDU);
 	return -EPROTO;
 }
 
-/* 1 a message, 0 an event, else refused. */
-static int check_packet(const struct capture_reader *r, const struct pcap_pkthdr *h,
-			const uint8_t *p, char *err)
+static int load(struct pcap_reader *r, const char *path, char *error, size_t size)
+{
+	char why[PCAP_ERRBUF_SIZE];
+	FILE *f = stream_open(path, "re", STDIN_FILENO);
+	int err = -errno;
+
+	if (!f) {
+		snprintf(error, size, "%s: %s", r->name, rpmsg_strerror(err));
+		return err;
+	}
+	r->pcap = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (!r->pcap) {
+		fclose(f);
+		snprintf(error, size, "%s: %s", r->name, why);
+		return -EPROTO;
+	}
+	return check_link_type(r, error, size);
+}
+
+int pcap_reader_open(const char *path, struct pcap_reader **reader, char *error, size_t size)
+{
+	struct pcap_reader *r = calloc(1, sizeof(*r));
+	int err = -ENOMEM;
+
+	if (r)
+		r->name = strdup(strcmp(path, "-") ? path : "standard input");
+	if (r && r->name)
+		err = load(r, path, error, size);
+	else
+		snprintf(error, size, "%s: %s", path, rpmsg_strerror(err));
+	if (err) {
+		pcap_reader_close(r);
+		return err;
+	}
+	*reader = r;
+	return 0;
+}
+
+/* What is wrong with the packet, or NULL. */
+static const char *find_fault(const struct pcap_pkthdr *h, const uint8_t *p)
 {
 	uint8_t tags[PREFIX_SIZE];
 
 	if (h->caplen < h->len)
-		return refuse(r, err, "was cut when it was captured");
+		return "was cut when it was captured";
 	if (h->caplen < PREFIX_SIZE)
-		return refuse(r, err, "is too short for its tags");
+		return "is too short for its tags";
 	memcpy(tags, p, PREFIX_SIZE);
-	if (!memcmp(tags, prefix_h2r, NAME_AT) && !memcmp(tags + NAME_AT, event_name, NAME_SIZE))
-		return 0;
 	if (memcmp(tags, prefix_h2r, NAME_AT + NAME_SIZE))
-		return refuse(r, err, "is not for the dissector rpmsg");
+		return "is not for the dissector rpmsg";
 	if (tags[DIR_AT] > RPMSG_R2H)
-		return refuse(r, err, "has no valid direction");
+		return "has no valid direction";
 	tags[DIR_AT] = RPMSG_H2R;
 	if (memcmp(tags, prefix_h2r, PREFIX_SIZE))
-		return refuse(r, err, "has tags that are not an rpmsg capture's");
+		return "has other tags than an rpmsg capture";
 	if (h->caplen < PREFIX_SIZE + HEADER_SIZE)
-		return refuse(r, err, "is too short for an rpmsg header");
-	if (get16(p + PREFIX_SIZE + 12) != h->caplen - PREFIX_SIZE - HEADER_SIZE)
-		return refuse(r, err, "has another length than its rpmsg header says");
-	return 1;
+		return "is too short for an rpmsg header";
+	if (h->caplen != PREFIX_SIZE + HEADER_SIZE + get16(p + PREFIX_SIZE + 12))
+		return "has another length than its rpmsg header says";
+	return NULL;
 }
 
-static void decode(struct capture_reader *r, const struct pcap_pkthdr *h, const uint8_t *p,
+static bool is_event(const struct pcap_pkthdr *h, const uint8_t *p)
+{
+	return h->caplen >= PREFIX_SIZE && !memcmp(p, prefix_h2r, NAME_AT) &&
+	       !memcmp(p + NAME_AT, event_name, NAME_SIZE);
+}
+
+static void decode(struct pcap_reader *r, const struct pcap_pkthdr *h, const uint8_t *p,
 		   struct rpmsg_record *record)
 {
 	const uint8_t *header = p + PREFIX_SIZE;
 
 	record->seq = r->n_messages++;
-	record->time_ns = (uint64_t)h->ts.tv_sec * 1000000000u + (uint64_t)h->ts.tv_usec;
+	record->time_ns = (uint64_t)h->ts.tv_sec * NS_PER_SEC + (uint64_t)h->ts.tv_usec;
 	record->bus = "-";
 	record->dir = (enum rpmsg_direction)p[DIR_AT];
 	record->src = get32(header);
@@ -307,10 +276,11 @@ static void decode(struct capture_reader *r, const struct pcap_pkthdr *h, const 
 	record->data = header + HEADER_SIZE;
 }
 
-int capture_read(struct capture_reader *r, struct rpmsg_record *record, char *err)
+int pcap_reader_next(struct pcap_reader *r, struct rpmsg_record *record, char *error, size_t size)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *p;
+	const char *fault;
 	int n;
 
 	do {
@@ -318,23 +288,23 @@ int capture_read(struct capture_reader *r, struct rpmsg_record *record, char *er
 		if (n == PCAP_ERROR_BREAK)
 			return 0;
 		r->n_packets++;
-		if (n != 1) {
-			refuse(r, err, pcap_geterr(r->pcap));
-			return -EIO;
-		}
-		n = check_packet(r, h, p, err);
-	} while (!n);
-	if (n > 0)
+	} while (n == 1 && is_event(h, p));
+	fault = n == 1 ? find_fault(h, p) : pcap_geterr(r->pcap);
+	if (!fault) {
 		decode(r, h, p, record);
-	return n;
+		return 1;
+	}
+	snprintf(error, size, "%s: packet %llu%s %s", r->name, (unsigned long long)r->n_packets,
+		 n == 1 ? "" : ":", fault);
+	return n == 1 ? -EPROTO : -EIO;
 }
 
-void capture_reader_close(struct capture_reader *r)
+void pcap_reader_close(struct pcap_reader *r)
 {
 	if (!r)
 		return;
 	if (r->pcap)
 		pcap_close(r->pcap);
-	free(r->path);
+	free(r->name);
 	free(r);
 }

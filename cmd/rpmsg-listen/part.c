@@ -11,6 +11,8 @@
 
 #include "common/bus.h"
 #include "common/hint.h"
+#include "common/number.h"
+#include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-listen/listen.h"
 
@@ -31,7 +33,8 @@ struct letter {
 
 struct part {
 	struct listen *l;
-	struct rpmsg_bus *bus;
+	struct rpmsg_bus *bus; /* NULL while its server is gone */
+	const char *spec;
 	char bus_name[RPMSG_NAME_SIZE];
 	enum rpmsg_side side;
 	struct rpmsg_endpoint *ept;
@@ -39,10 +42,11 @@ struct part {
 	STAILQ_HEAD(, letter) outbox;
 	unsigned n_outbox;
 	bool up;
-	bool look;     /* something changed: try to bind */
-	bool gone;     /* the endpoint's channel has gone */
-	bool bound;    /* ever */
-	bool waiting;  /* said that the channel is not there */
+	bool look;    /* something changed: try to bind */
+	bool gone;    /* the endpoint's channel has gone */
+	bool offer;   /* a service that is not there is offered */
+	bool bound;   /* ever */
+	bool waiting; /* said that the channel is not there */
 };
 
 static enum rpmsg_direction direction(const struct part *p, bool sent)
@@ -107,10 +111,12 @@ static void send_failed(struct part *p, uint32_t dst, int err)
 {
 	char addr[FORMAT_ADDR_SIZE];
 
-	if (err == -EPIPE)
+	if (err == -EPIPE && !p->up)
 		return; /* told as link down */
-	tool_error("cannot send to %s: %s", format_addr(dst, addr), rpmsg_strerror(err));
-	sink_stop(p->l, TOOL_FAIL);
+	tool_error("cannot send to %s: %s %s", format_addr(dst, addr), rpmsg_strerror(err),
+		   rpmsg_error_detail());
+	if (err != -EPIPE)
+		sink_stop(p->l, TOOL_FAIL);
 }
 
 static void post(struct part *p, uint32_t dst, const void *data, size_t len)
@@ -160,19 +166,27 @@ static int received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 	return 0;
 }
 
+static void set_up(struct part *p, bool up)
+{
+	if (p->up == up)
+		return;
+	p->up = up;
+	if (!up)
+		forget_outbox(p);
+	sink_link(p->l, p->bus_name, up);
+}
+
 static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
 {
 	struct part *p = arg;
 
 	switch (event->type) {
 	case RPMSG_EVENT_UP:
-		p->look = p->up = true;
-		sink_link(p->l, p->bus_name, true);
+		p->look = true;
+		set_up(p, true);
 		break;
 	case RPMSG_EVENT_DOWN:
-		p->up = false;
-		forget_outbox(p);
-		sink_link(p->l, p->bus_name, false);
+		set_up(p, false);
 		break;
 	case RPMSG_EVENT_ANNOUNCE:
 		p->look = true;
@@ -195,7 +209,9 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 
 struct search {
 	const struct part *part;
-	struct rpmsg_channel_status held, free; /* rpdev NULL: none */
+	struct rpmsg_channel_status held;
+	struct rpmsg_device *free;
+	bool is_held, is_free;
 };
 
 static bool is_held(const struct rpmsg_channel_status *st)
@@ -217,9 +233,11 @@ static int consider(const struct rpmsg_channel_status *st, void *arg)
 		return 0;
 	if (is_held(st)) {
 		s->held = *st;
+		s->is_held = true;
 		return 0;
 	}
-	s->free = *st;
+	s->free = st->rpdev;
+	s->is_free = true;
 	return 1;
 }
 
@@ -247,12 +265,18 @@ static enum tool_exit bind_failed(const struct part *p, const char *what, int er
 	return TOOL_FAIL;
 }
 
+/* On a channel of the other side an address of our own is nobody else's matter. */
+static bool own_address(const struct part *p)
+{
+	return p->side == RPMSG_SIDE_HOST && p->l->cfg->src != RPMSG_ADDR_ANY;
+}
+
 static enum tool_exit bind_channel(struct part *p, struct rpmsg_device *rpdev)
 {
 	const struct config *cfg = p->l->cfg;
 	struct rpmsg_channel_info own = {.src = cfg->src, .dst = RPMSG_ADDR_ANY};
 
-	if (cfg->src == RPMSG_ADDR_ANY || rpdev == p->service)
+	if (!own_address(p))
 		p->ept = rpmsg_channel_bind(rpdev, received, p);
 	else
 		p->ept = rpmsg_create_ept(rpdev, received, p, own);
@@ -303,13 +327,13 @@ static enum tool_exit bind_name(struct part *p)
 		bus_error("cannot list the channels", -err);
 		return TOOL_FAIL;
 	}
-	if (s.free.rpdev)
-		return bind_channel(p, s.free.rpdev);
-	if (s.held.rpdev && (p->side == RPMSG_SIDE_REMOTE || p->l->cfg->src == RPMSG_ADDR_ANY))
-		return refuse(p, &s.held);
-	if (s.held.rpdev)
+	if (s.is_free) /* without a device: its announcement is on the way */
+		return s.free ? bind_channel(p, s.free) : TOOL_OK;
+	if (s.is_held && s.held.rpdev && own_address(p))
 		return bind_channel(p, s.held.rpdev);
-	if (p->side == RPMSG_SIDE_REMOTE && !p->bound)
+	if (s.is_held)
+		return refuse(p, &s.held);
+	if (p->offer)
 		return offer_service(p);
 	say_waiting(p);
 	return TOOL_OK;
@@ -363,9 +387,53 @@ static enum tool_exit look(struct part *p)
 	if (code != TOOL_OK || !p->ept)
 		return code;
 	p->bound = true;
+	p->offer = false;
 	say_bound(p);
 	say_hello(p);
 	return TOOL_OK;
+}
+
+/* ---- the bus ---- */
+
+static void begin(struct part *p)
+{
+	struct rpmsg_bus_info info;
+
+	if (bus_info(p->bus, &info))
+		return; /* its server went at once: found later */
+	memcpy(p->bus_name, info.name, sizeof(p->bus_name));
+	p->side = info.side;
+	p->look = true;
+	p->offer = info.side == RPMSG_SIDE_REMOTE;
+	rpmsg_bus_set_event_fn(p->bus, happened, p);
+	services_learn_bus(p->l->services, p->bus, p->bus_name);
+	set_up(p, info.up);
+}
+
+static void end(struct part *p)
+{
+	if (!p->bus)
+		return;
+	rpmsg_bus_set_event_fn(p->bus, NULL, NULL);
+	rpmsg_bus_close(p->bus);
+	p->bus = NULL;
+	p->ept = NULL;
+	p->service = NULL;
+	p->gone = p->waiting = false;
+}
+
+/* Lets go of a bus whose server has gone, and looks for the next. */
+static void renew(struct part *p)
+{
+	if (p->bus && !p->up && reopen_needed(p->bus)) {
+		end(p);
+		tool_note("%s: nobody serves it any more", p->bus_name);
+	}
+	if (p->bus || sink_stopped(p->l))
+		return;
+	p->bus = reopen_try(&p->l->cfg->tool, p->spec);
+	if (p->bus)
+		begin(p);
 }
 
 /* ---- the loop ---- */
@@ -378,21 +446,26 @@ static bool is_ready(const struct part *p)
 /* Sleeps until there is something to do; false at the deadline. */
 static bool wait_for_work(struct part *p)
 {
-	struct pollfd fd = {.fd = rpmsg_bus_fd(p->bus), .events = POLLIN};
-	int64_t retry;
+	struct pollfd fd = {.fd = p->bus ? rpmsg_bus_fd(p->bus) : -1, .events = POLLIN};
+	int64_t deadline = p->l->deadline, again = NUMBER_FOREVER;
 
 	sink_flush(p->l);
-	if (p->n_outbox < OUTBOX_HIGH)
-		return run_wait(&fd, 1, p->l->deadline) != 0;
-	retry = run_deadline(OUTBOX_RETRY_NS);
-	run_wait(NULL, 0, retry < p->l->deadline ? retry : p->l->deadline);
-	return run_now() < p->l->deadline;
+	if (!p->bus)
+		again = run_deadline(REOPEN_INTERVAL_NS);
+	if (p->n_outbox >= OUTBOX_HIGH) {
+		fd.fd = -1;
+		again = run_deadline(OUTBOX_RETRY_NS);
+	}
+	return run_wait(&fd, 1, again < deadline ? again : deadline) != 0 || run_now() < deadline;
 }
 
+/* Receives and sends what is there; how much, or -errno. */
 static int serve(struct part *p)
 {
 	int n = 0;
 
+	if (!p->bus)
+		return 0;
 	if (p->n_outbox < OUTBOX_HIGH)
 		n = rpmsg_bus_dispatch(p->bus, 0);
 	flush_outbox(p);
@@ -409,11 +482,12 @@ static enum tool_exit loop(struct part *p)
 	while (in_time && !sink_stopped(p->l)) {
 		int n = serve(p);
 
-		if (n < 0 && n != -EINTR && n != -EPIPE) {
-			bus_error("cannot receive", -n);
+		if (n < 0 && n != -EINTR) {
+			bus_error("cannot receive", n);
 			return TOOL_FAIL;
 		}
-		code = look(p);
+		renew(p);
+		code = p->bus ? look(p) : TOOL_OK;
 		if (code != TOOL_OK)
 			return code;
 		if (is_ready(p))
@@ -427,7 +501,7 @@ static enum tool_exit loop(struct part *p)
 /* Takes what had come before the end, and sends what waits. */
 static void finish(struct part *p)
 {
-	struct pollfd fd = {.fd = rpmsg_bus_fd(p->bus), .events = POLLIN};
+	struct pollfd fd = {.fd = p->bus ? rpmsg_bus_fd(p->bus) : -1, .events = POLLIN};
 	int64_t limit = run_deadline(CLOSING_NS);
 
 	p->l->closing = true;
@@ -446,33 +520,29 @@ static enum tool_exit never_bound(const struct part *p)
 	char near[RPMSG_NAME_SIZE];
 
 	tool_error("'%s' was not announced on %s", p->l->cfg->name, p->bus_name);
-	if (hint_channel(p->bus, p->l->cfg->name, near))
+	if (p->bus && hint_channel(p->bus, p->l->cfg->name, near))
 		tool_note("did you mean '%s'?", near);
 	return TOOL_NOT_FOUND;
 }
 
 enum tool_exit part_run(struct listen *l)
 {
-	struct part p = {.l = l, .look = true, .outbox = STAILQ_HEAD_INITIALIZER(p.outbox)};
+	struct part p = {.l = l, .outbox = STAILQ_HEAD_INITIALIZER(p.outbox)};
 	struct rpmsg_bus_info info;
 	enum tool_exit code = bus_open(&l->cfg->tool, &p.bus);
 
 	if (code != TOOL_OK)
 		return code;
-	bus_info(p.bus, &info);
-	memcpy(p.bus_name, info.name, sizeof(p.bus_name));
-	p.side = info.side;
-	p.up = info.up;
 	l->running = true;
-	rpmsg_bus_set_event_fn(p.bus, happened, &p);
-	services_learn_bus(l->services, p.bus, p.bus_name);
+	p.up = !bus_info(p.bus, &info) && info.up;
+	begin(&p);
+	p.spec = reopen_spec(&l->cfg->tool, 0, 1, p.bus_name);
 	code = loop(&p);
 	if (code == TOOL_OK) {
 		finish(&p);
 		if (!p.bound && l->cfg->name && !run_stopped() && l->code == TOOL_OK)
 			code = never_bound(&p);
 	}
-	rpmsg_bus_set_event_fn(p.bus, NULL, NULL);
-	rpmsg_bus_close(p.bus);
+	end(&p);
 	return code;
 }

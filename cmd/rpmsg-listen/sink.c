@@ -20,15 +20,14 @@ static enum tool_exit open_filter(struct listen *l)
 
 static enum tool_exit open_capture(struct listen *l)
 {
-	const char *path = l->cfg->write;
 	int err;
 
-	if (!path)
+	if (!l->cfg->write)
 		return TOOL_OK;
-	err = pcap_writer_open(path, &l->capture);
+	err = pcap_writer_open(l->cfg->write, &l->capture);
 	if (!err)
 		return TOOL_OK;
-	tool_error("cannot write %s: %s", path, rpmsg_strerror(err));
+	tool_error("%s: %s", l->cfg->write, rpmsg_strerror(err));
 	return TOOL_FAIL;
 }
 
@@ -51,13 +50,13 @@ enum tool_exit sink_open(struct listen *l)
 	return open_capture(l);
 }
 
-static void write_failed(struct listen *l, const char *where, int err)
+static void write_failed(struct listen *l, const char *file, int err)
 {
 	l->done = true;
 	run_write_failed(err);
 	if (run_signal() == SIGPIPE)
 		return;
-	tool_error("writing %s: %s", where, rpmsg_strerror(err));
+	tool_error("%s: %s", strcmp(file, "-") ? file : "standard output", rpmsg_strerror(err));
 	l->code = tool_exit_worse(l->code, TOOL_FAIL);
 }
 
@@ -76,7 +75,7 @@ static void print(struct listen *l, const struct rpmsg_record *m, const char *se
 	int err = format_message(&l->format, &msg);
 
 	if (err)
-		write_failed(l, "standard output", err);
+		write_failed(l, "-", err);
 }
 
 static void capture(struct listen *l, const struct rpmsg_record *m)
@@ -126,7 +125,7 @@ static void print_event(struct listen *l, const char *type, const char *bus, uin
 		return;
 	err = format_event(&l->format, &event);
 	if (err)
-		write_failed(l, "standard output", err);
+		write_failed(l, "-", err);
 }
 
 void sink_lost(struct listen *l, const char *bus, uint64_t count)
@@ -181,13 +180,11 @@ static void summary(const struct listen *l)
 
 static void close_capture(struct listen *l)
 {
-	int err;
+	bool failed = l->code == TOOL_FAIL;
+	int err = pcap_writer_close(l->capture);
 
-	if (!l->capture)
-		return;
-	err = pcap_writer_close(l->capture);
 	l->capture = NULL;
-	if (err && run_signal() != SIGPIPE)
+	if (err && !failed)
 		write_failed(l, l->cfg->write, err);
 }
 

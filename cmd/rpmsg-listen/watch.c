@@ -10,19 +10,21 @@
 
 #include "common/bus.h"
 #include "common/number.h"
+#include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-listen/listen.h"
 
 /* Messages between two looks at signals, the deadline and the buses. */
 #define BATCH 1024
-/* How often a recording without a wake-up is looked at. */
-#define LOOK_NS (INT64_C(20) * 1000 * 1000)
 
 struct source {
 	struct listen *l;
-	struct rpmsg_bus *bus;
-	struct rpmsg_recording *rec;
+	struct rpmsg_bus *bus;       /* NULL while its server is gone */
+	struct rpmsg_recording *rec; /* NULL likewise */
+	const char *spec;
 	char name[RPMSG_NAME_SIZE];
+	int server;   /* its pid */
+	bool up;
 	struct rpmsg_record next;
 	bool has_next;
 	bool ended;    /* its writer has gone, or end was reached */
@@ -37,6 +39,14 @@ struct watch {
 	struct pollfd fd[RUN_FDS_MAX];
 };
 
+static void set_up(struct source *s, bool up)
+{
+	if (s->up == up)
+		return;
+	s->up = up;
+	sink_link(s->l, s->name, up);
+}
+
 static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
 {
 	struct source *s = arg;
@@ -44,7 +54,7 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 	if (event->type == RPMSG_EVENT_UP)
 		services_learn_bus(s->l->services, bus, s->name);
 	if (event->type == RPMSG_EVENT_UP || event->type == RPMSG_EVENT_DOWN)
-		sink_link(s->l, s->name, event->type == RPMSG_EVENT_UP);
+		set_up(s, event->type == RPMSG_EVENT_UP);
 }
 
 static void tell_lost(struct source *s)
@@ -63,7 +73,7 @@ static bool peek(struct source *s)
 {
 	int n;
 
-	if (s->has_next || s->ended)
+	if (s->has_next || s->ended || !s->rec)
 		return s->has_next;
 	n = rpmsg_recording_read(s->rec, &s->next);
 	tell_lost(s);
@@ -77,8 +87,6 @@ static bool peek(struct source *s)
 		tool_error("the recording of %s is damaged", s->name);
 		sink_stop(s->l, TOOL_FAIL);
 	}
-	if (n == -EPIPE)
-		sink_link(s->l, s->name, false);
 	return false;
 }
 
@@ -109,26 +117,82 @@ static size_t drain(struct watch *w, size_t max)
 	return n;
 }
 
-static enum tool_exit attach(struct source *s)
+/* Starts to follow s->bus. NULL and errno if it has no recording. */
+static struct rpmsg_recording *follow(struct source *s)
 {
 	struct rpmsg_bus_info info;
+	bool history;
+	int err = bus_info(s->bus, &info);
 
-	bus_info(s->bus, &info);
+	if (err) {
+		errno = -err;
+		return NULL;
+	}
+	/* Another server's record began after what was seen of the one before. */
+	history = s->server && s->server != info.pid;
+	s->rec = rpmsg_recording_open_bus(s->bus, history);
+	if (!s->rec)
+		return NULL;
 	memcpy(s->name, info.name, sizeof(s->name));
+	s->server = info.pid;
 	s->end = UINT64_MAX;
-	s->rec = rpmsg_recording_open_bus(s->bus, false);
-	if (!s->rec && errno == EOPNOTSUPP) {
-		tool_error("%s keeps no record to watch: serve it with rpmsgd, or take part with -n or -s",
-			   s->name);
-		return TOOL_FAIL;
-	}
-	if (!s->rec) {
-		bus_error(s->name, errno);
-		return TOOL_FAIL;
-	}
+	s->lost = 0;
+	s->ended = s->has_next = false;
 	services_learn_bus(s->l->services, s->bus, s->name);
 	rpmsg_bus_set_event_fn(s->bus, happened, s);
-	return TOOL_OK;
+	set_up(s, info.up);
+	return s->rec;
+}
+
+static enum tool_exit attach(struct watch *w, size_t i)
+{
+	struct source *s = &w->source[i];
+	struct rpmsg_bus_info info;
+
+	s->l = w->l;
+	s->bus = w->set.bus[i];
+	if (!bus_info(s->bus, &info)) {
+		memcpy(s->name, info.name, sizeof(s->name));
+		s->up = info.up;
+	}
+	s->spec = reopen_spec(&w->l->cfg->tool, i, w->set.n, s->name);
+	if (follow(s))
+		return TOOL_OK;
+	if (errno == EOPNOTSUPP)
+		tool_error("%s has no recorder to watch: serve it with rpmsgd, or take part with -n or -s",
+			   s->name);
+	else
+		bus_error(s->name, errno);
+	return TOOL_FAIL;
+}
+
+static void detach(struct watch *w, size_t i)
+{
+	struct source *s = &w->source[i];
+
+	if (!s->bus)
+		return;
+	rpmsg_recording_close(s->rec);
+	rpmsg_bus_close(s->bus);
+	s->rec = NULL;
+	s->bus = w->set.bus[i] = NULL;
+}
+
+/* Lets go of a bus whose server has gone, once all of its record is shown, and looks for the next. */
+static void renew(struct watch *w, size_t i)
+{
+	struct source *s = &w->source[i];
+
+	if (s->bus && s->ended && reopen_needed(s->bus)) {
+		detach(w, i);
+		tool_note("%s: nobody serves it any more", s->name);
+		set_up(s, false);
+	}
+	if (s->bus || sink_stopped(w->l))
+		return;
+	s->bus = w->set.bus[i] = reopen_try(&w->l->cfg->tool, s->spec);
+	if (s->bus && !follow(s))
+		detach(w, i);
 }
 
 static enum tool_exit attach_all(struct watch *w)
@@ -141,9 +205,7 @@ static enum tool_exit attach_all(struct watch *w)
 		return TOOL_FAIL;
 	}
 	for (size_t i = 0; i < w->set.n; i++) {
-		w->source[i].l = w->l;
-		w->source[i].bus = w->set.bus[i];
-		code = attach(&w->source[i]);
+		code = attach(w, i);
 		if (code != TOOL_OK)
 			return code;
 	}
@@ -152,29 +214,29 @@ static enum tool_exit attach_all(struct watch *w)
 
 static void detach_all(struct watch *w)
 {
-	for (size_t i = 0; w->source && i < w->set.n; i++) {
-		rpmsg_bus_set_event_fn(w->source[i].bus, NULL, NULL);
-		rpmsg_recording_close(w->source[i].rec);
-	}
+	for (size_t i = 0; w->source && i < w->set.n; i++)
+		if (w->source[i].l)
+			detach(w, i);
 	free(w->source);
 }
 
 /* Sleeps until a bus or a recording has something; false at the deadline. */
 static bool wait_for_work(struct watch *w)
 {
-	int64_t deadline = w->l->deadline, look = NUMBER_FOREVER;
+	int64_t deadline = w->l->deadline, again = NUMBER_FOREVER;
 	int n;
 
 	for (size_t i = 0; i < w->set.n; i++) {
 		struct source *s = &w->source[i];
-		int fd = s->ended ? -1 : rpmsg_recording_fd(s->rec);
+		int bus_fd = s->bus ? rpmsg_bus_fd(s->bus) : -1;
+		int rec_fd = s->rec && !s->ended ? rpmsg_recording_fd(s->rec) : -1;
 
-		w->fd[2 * i] = (struct pollfd){.fd = rpmsg_bus_fd(s->bus), .events = POLLIN};
-		w->fd[2 * i + 1] = (struct pollfd){.fd = fd, .events = POLLIN};
-		if (fd < 0 && !s->ended)
-			look = run_deadline(LOOK_NS);
+		w->fd[2 * i] = (struct pollfd){.fd = bus_fd, .events = POLLIN};
+		w->fd[2 * i + 1] = (struct pollfd){.fd = rec_fd, .events = POLLIN};
+		if (rec_fd < 0)
+			again = run_deadline(REOPEN_INTERVAL_NS);
 	}
-	n = run_wait(w->fd, (unsigned)(2 * w->set.n), look < deadline ? look : deadline);
+	n = run_wait(w->fd, (unsigned)(2 * w->set.n), again < deadline ? again : deadline);
 	return n != 0 || run_now() < deadline;
 }
 
@@ -187,23 +249,30 @@ static void clear_wakeups(struct watch *w)
 			(void)!read(w->fd[2 * i + 1].fd, &count, sizeof(count));
 }
 
-static enum tool_exit loop(struct watch *w)
+static void dispatch_all(struct watch *w)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->source[i].bus)
+			rpmsg_bus_dispatch(w->source[i].bus, 0);
+}
+
+static void loop(struct watch *w)
 {
 	bool in_time = true;
 
 	while (in_time && !sink_stopped(w->l)) {
 		clear_wakeups(w);
-		for (size_t i = 0; i < w->set.n; i++)
-			rpmsg_bus_dispatch(w->set.bus[i], 0);
+		dispatch_all(w);
 		if (drain(w, BATCH) == BATCH) {
 			in_time = run_now() < w->l->deadline;
 			continue;
 		}
+		for (size_t i = 0; i < w->set.n; i++)
+			renew(w, i);
 		sink_flush(w->l);
 		if (!sink_stopped(w->l))
 			in_time = wait_for_work(w);
 	}
-	return TOOL_OK;
 }
 
 /* Shows what had been recorded before the end. */
@@ -211,7 +280,8 @@ static void finish(struct watch *w)
 {
 	w->l->closing = true;
 	for (size_t i = 0; i < w->set.n; i++)
-		w->source[i].end = rpmsg_recording_end(w->source[i].rec);
+		if (w->source[i].rec)
+			w->source[i].end = rpmsg_recording_end(w->source[i].rec);
 	drain(w, SIZE_MAX);
 }
 
@@ -226,7 +296,7 @@ enum tool_exit watch_run(struct listen *l)
 	if (code == TOOL_OK) {
 		l->running = true;
 		ready_tell(&l->ready, "watching");
-		code = loop(&w);
+		loop(&w);
 		finish(&w);
 	}
 	detach_all(&w);

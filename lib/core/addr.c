@@ -10,18 +10,11 @@
 
 #include "core/core.h"
 
-enum { SLOT_FREE, SLOT_TAKEN, SLOT_DELETED };
-
-static uint32_t first_slot(const struct addr_table *t, uint32_t addr)
-{
-	return (addr * 0x9E3779B1u) >> (32 - t->bits);
-}
-
 int addr_table_init(struct addr_table *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->bits = 6;
-	t->slot = calloc(1u << t->bits, sizeof(*t->slot));
+	t->shift = 32 - 6;
+	t->slot = calloc(1u << 6, sizeof(*t->slot));
 	return t->slot ? 0 : -ENOMEM;
 }
 
@@ -32,50 +25,35 @@ void addr_table_fini(struct addr_table *t)
 	memset(t, 0, sizeof(*t));
 }
 
-struct addr_slot *addr_find(const struct addr_table *t, uint32_t addr)
-{
-	uint32_t mask = (1u << t->bits) - 1;
-
-	for (uint32_t i = first_slot(t, addr);; i = (i + 1) & mask) {
-		struct addr_slot *s = &t->slot[i];
-
-		if (__builtin_expect(s->addr == addr && s->used == SLOT_TAKEN, 1))
-			return s;
-		if (s->used == SLOT_FREE)
-			return NULL;
-	}
-}
-
 static void insert(struct addr_table *t, uint32_t addr, struct endpoint *ept)
 {
-	uint32_t mask = (1u << t->bits) - 1;
-	uint32_t i = first_slot(t, addr);
+	uint32_t i = addr_first_slot(t, addr);
 
-	while (t->slot[i].used == SLOT_TAKEN)
-		i = (i + 1) & mask;
-	if (t->slot[i].used == SLOT_DELETED)
+	while (t->slot[i].key & ADDR_TAKEN)
+		i = (i + 1) & (UINT32_MAX >> t->shift);
+	if (t->slot[i].key == ADDR_DELETED)
 		t->n_deleted--;
-	t->slot[i] = (struct addr_slot){ .addr = addr, .used = SLOT_TAKEN, .ept = ept };
+	t->slot[i] = (struct addr_slot){ .key = ADDR_TAKEN | addr, .ept = ept };
 	t->n++;
 }
 
 /* Keeps a quarter of the slots free, so that searches end soon. */
 static int make_room(struct addr_table *t)
 {
-	uint32_t size = 1u << t->bits;
+	uint32_t size = (UINT32_MAX >> t->shift) + 1;
 	struct addr_table bigger = *t;
 
 	if (t->n + t->n_deleted + 1 <= size - size / 4)
 		return 0;
 	if (t->n + 1 > size / 2)
-		bigger.bits++;
-	bigger.slot = calloc((size_t)1 << bigger.bits, sizeof(*bigger.slot));
+		bigger.shift--;
+	bigger.slot = calloc((size_t)(UINT32_MAX >> bigger.shift) + 1, sizeof(*bigger.slot));
 	if (!bigger.slot)
 		return -ENOMEM;
 	bigger.n = bigger.n_deleted = 0;
 	for (uint32_t i = 0; i < size; i++)
-		if (t->slot[i].used == SLOT_TAKEN)
-			insert(&bigger, t->slot[i].addr, t->slot[i].ept);
+		if (t->slot[i].key & ADDR_TAKEN)
+			insert(&bigger, (uint32_t)t->slot[i].key, t->slot[i].ept);
 	free(t->slot);
 	*t = bigger;
 	return 0;
@@ -154,7 +132,7 @@ void addr_drop(struct addr_table *t, uint32_t addr)
 
 	if (!s)
 		return;
-	s->used = SLOT_DELETED;
+	s->key = ADDR_DELETED;
 	s->ept = NULL;
 	t->n--;
 	t->n_deleted++;

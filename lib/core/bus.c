@@ -12,13 +12,12 @@
 
 #define SEND_TIMEOUT_MS 15000 /* the kernel document's limit */
 
-uint32_t thread_id(void)
-{
-	static _Thread_local uint32_t id;
+_Thread_local uint32_t thread_id_known;
 
-	if (!id)
-		id = (uint32_t)syscall(SYS_gettid);
-	return id;
+uint32_t thread_id_ask(void)
+{
+	thread_id_known = (uint32_t)syscall(SYS_gettid);
+	return thread_id_known;
 }
 
 static int attach_process_recorder(struct rpmsg_bus *bus)
@@ -316,6 +315,7 @@ int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 {
 	struct rpmsg_bus_info full = { .size = sizeof(full), .pid = (int)getpid() };
 	size_t size = info->size;
+	struct channel *ch;
 	int err;
 
 	if (size < offsetof(struct rpmsg_bus_info, tx_holder) || size > sizeof(full))
@@ -326,7 +326,12 @@ int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	full.up = bus->up;
 	full.generation = bus->generation;
 	full.features = bus->features;
-	full.rx = bus->rx;
+	full.tx = peek(&bus->root.tx);
+	full.rx = bus->root.rx;
+	TAILQ_FOREACH(ch, &bus->channels, link) {
+		full.tx += peek(&ch->tx);
+		full.rx += ch->rx;
+	}
 	full.no_recipient = bus->no_recipient;
 	full.malformed = peek(&bus->malformed);
 	full.ns_refused = bus->ns_refused;

@@ -107,8 +107,13 @@ struct channel *channel_add(struct rpmsg_bus *bus, const struct rpmsg_channel_in
 
 void channel_put(struct channel *ch)
 {
-	if (--ch->refs == 0)
-		free(ch);
+	struct channel *root = &ch->bus->root;
+
+	if (--ch->refs)
+		return;
+	poke(&root->tx, root->tx + ch->tx);
+	root->rx += ch->rx;
+	free(ch);
 }
 
 void channel_remove(struct channel *ch)

@@ -40,22 +40,39 @@ int fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* ---- addresses (addr.c): constant-time map from address to endpoint ---- */
 
 struct endpoint;
+#define ADDR_TAKEN (UINT64_C(1) << 32) /* with the address */
+#define ADDR_DELETED (UINT64_C(2) << 32)
 struct addr_slot {
-	uint32_t addr;
-	uint32_t used; /* 0 free, 1 taken, 2 deleted */
+	uint64_t key; /* 0: free */
 	struct endpoint *ept; /* NULL: reserved by a channel that nobody has bound */
 };
 struct addr_table {
 	struct addr_slot *slot;
-	uint32_t bits, n, n_deleted;
+	uint32_t shift; /* 32 less the bits of an index */
+	uint32_t n, n_deleted;
 	uint64_t *dynamic;      /* a bit for each address from RPMSG_ADDR_DYNAMIC: taken */
 	uint32_t dynamic_words;
 	uint32_t dynamic_hint;  /* every word below is full */
 };
 int addr_table_init(struct addr_table *t);
 void addr_table_fini(struct addr_table *t);
+static inline uint32_t addr_first_slot(const struct addr_table *t, uint32_t addr)
+{
+	return (addr * 0x9E3779B1u) >> t->shift;
+}
+
 /* The slot or NULL. Valid until the next change. */
-struct addr_slot *addr_find(const struct addr_table *t, uint32_t addr);
+static inline struct addr_slot *addr_find(const struct addr_table *t, uint32_t addr)
+{
+	uint32_t i = addr_first_slot(t, addr);
+
+	while (__builtin_expect(t->slot[i].key != (ADDR_TAKEN | addr), 0)) {
+		if (!t->slot[i].key)
+			return NULL;
+		i = (i + 1) & (UINT32_MAX >> t->shift);
+	}
+	return &t->slot[i];
+}
 /* 0, -EADDRINUSE, -ENOMEM. */
 int addr_take(struct addr_table *t, uint32_t addr, struct endpoint *ept);
 /* The lowest free dynamic address in *addr; -EADDRNOTAVAIL, -ENOMEM. */
@@ -98,7 +115,7 @@ struct channel {
 	bool announce_wanted;
 	bool gone;               /* off the list; freed by the last reference */
 	unsigned refs;           /* list, and whoever runs its driver's code */
-	uint64_t tx, rx;         /* atomic, relaxed */
+	uint64_t tx, rx;         /* messages; tx atomic. The root has those of no channel, or of one that went */
 	uint64_t remote_id;      /* client backend: rpmsgd's number */
 	char text[RPMSG_NAME_SIZE + 24];
 	struct endpoint_list epts;
@@ -207,11 +224,37 @@ struct rpmsg_bus {
 	int record_id;
 	bool recorder_shared;      /* RPMSG_RECORD's, not ours to close */
 
-	uint64_t tx, rx;           /* atomic, relaxed */
 	uint64_t malformed;        /* atomic */
 	uint64_t no_recipient, ns_refused;
 	LIST_ENTRY(rpmsg_bus) link; /* all buses of the process, for register_rpmsg_driver */
 };
+
+/* The cold parts of endpoint_deliver(), with lock: the first sender; destroyed while its callback ran. */
+void endpoint_learn_dst(struct endpoint *e, uint32_t src);
+void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e);
+
+/*
+ * Runs e's callback from a backend's dispatch, lock held at call and return but not
+ * within: learns the destination, counts. Returns after the callback, with e freed
+ * if it was destroyed meanwhile.
+ */
+static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len,
+				    uint32_t src)
+{
+	if (__builtin_expect(peek(&e->dst) == RPMSG_ADDR_ANY, 0))
+		endpoint_learn_dst(e, src);
+	e->ch->rx++;
+	e->running = true;
+	bus->running = e;
+	bus->running_data = data;
+	lock_drop(&bus->lock);
+	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
+	lock_take(&bus->lock);
+	bus->running = NULL;
+	e->running = false;
+	if (__builtin_expect(e->dead, 0))
+		endpoint_callback_ended(bus, e);
+}
 
 /*
  * For backends. bus_init prepares everything but ops' own state; the backend
@@ -258,13 +301,6 @@ void endpoint_deafen_all(struct channel *ch);
 /* Forgets learned destinations: the other side is a new one. With lock. */
 void endpoint_forget_dst(struct channel *ch);
 
-/*
- * Runs ept's callback from a backend's dispatch, lock held at call and return but
- * not within: learns the destination, counts. Returns after the callback, with ept
- * freed if it was destroyed meanwhile.
- */
-void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *ept, void *data, int len, uint32_t src);
-
 /* A received name service message: lock not held (ns.c). */
 void ns_receive(struct rpmsg_bus *bus, const void *data, size_t len, uint32_t src);
 /* Asks for an announcement, or takes it back (a withdrawal goes out if it was sent). Without lock. */
@@ -282,8 +318,13 @@ void driver_detach(struct channel *ch);
 void driver_add_bus(struct rpmsg_bus *bus);
 void driver_remove_bus(struct rpmsg_bus *bus);
 
-/* Small id of the calling thread, never 0. */
-uint32_t thread_id(void);
+/* Small id of the calling thread, never 0 (bus.c). */
+extern _Thread_local uint32_t thread_id_known;
+uint32_t thread_id_ask(void);
+static inline uint32_t thread_id(void)
+{
+	return __builtin_expect(thread_id_known != 0, 1) ? thread_id_known : thread_id_ask();
+}
 
 /* client.c; spec.c calls it. */
 struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_options *opt);

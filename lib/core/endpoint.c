@@ -137,7 +137,7 @@ static void unbind_local(struct endpoint *e)
 		addr_drop(&bus->addrs, e->pub.addr);
 }
 
-/* With lock. The running callback's end frees what is destroyed meanwhile; see endpoint_deliver(). */
+/* With lock. The running callback's end wakes us; see endpoint_deliver(). */
 static void await_callback(struct endpoint *e)
 {
 	struct rpmsg_bus *bus = e->bus;
@@ -216,16 +216,15 @@ void endpoint_forget_dst(struct channel *ch)
 	}
 }
 
-static __attribute__((noinline)) void learn_dst(struct endpoint *e, uint32_t src)
+void endpoint_learn_dst(struct endpoint *e, uint32_t src)
 {
-	if (!__atomic_load_n(&e->learn, __ATOMIC_RELAXED) || src == RPMSG_ADDR_ANY)
+	if (!peek(&e->learn) || src == RPMSG_ADDR_ANY)
 		return;
 	e->dst_learned = true;
-	__atomic_store_n(&e->dst, src, __ATOMIC_RELAXED);
+	poke(&e->dst, src);
 }
 
-/* With lock: somebody destroyed e while its callback ran. */
-static __attribute__((noinline)) void callback_ended_dead(struct rpmsg_bus *bus, struct endpoint *e)
+void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e)
 {
 	if (!e->awaited) {
 		channel_put(e->ch);
@@ -234,24 +233,6 @@ static __attribute__((noinline)) void callback_ended_dead(struct rpmsg_bus *bus,
 	}
 	__atomic_add_fetch(&bus->running_seq, 1, __ATOMIC_RELAXED);
 	futex_wake_all(&bus->running_seq);
-}
-
-void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len, uint32_t src)
-{
-	if (__builtin_expect(__atomic_load_n(&e->dst, __ATOMIC_RELAXED) == RPMSG_ADDR_ANY, 0))
-		learn_dst(e, src);
-	e->ch->rx++;
-	e->running = true;
-	bus->running = e;
-	bus->running_data = data;
-	lock_drop(&bus->lock);
-	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
-	lock_take(&bus->lock);
-	bus->running = NULL;
-	bus->running_data = NULL;
-	e->running = false;
-	if (__builtin_expect(e->dead, 0))
-		callback_ended_dead(bus, e);
 }
 
 void rpmsg_endpoint_set_learn(struct rpmsg_endpoint *ept, bool on)

@@ -34,6 +34,7 @@ struct shm_link {
 	int timer_fd;
 	int delay_ms;         /* remote: before the next try */
 	int64_t connected_ms; /* remote: when the last connection began */
+	bool host_came;       /* remote: since the last try */
 };
 
 static struct shm_link *shm_link_of(struct link *link)
@@ -128,10 +129,11 @@ static void host_accept(struct shm_link *s)
 static enum link_change host_control(struct shm_link *s)
 {
 	enum link_change change = LINK_SAME;
+	bool listen_again = timer_fired(s);
 
 	if (s->end.state == SHM_ENDED) {
 		shm_end_clear(&s->end);
-		host_listen(s, true);
+		listen_again = true;
 	} else if (s->end.state != SHM_IDLE) {
 		change = shm_end_step(&s->end);
 	}
@@ -141,7 +143,7 @@ static enum link_change host_control(struct shm_link *s)
 		return change;
 	if (s->end.state == SHM_ENDED)
 		shm_end_clear(&s->end);
-	if (timer_fired(s))
+	if (listen_again)
 		host_listen(s, true);
 	host_accept(s);
 	return LINK_SAME;
@@ -182,6 +184,7 @@ static void remote_connect(struct shm_link *s)
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int err = 0;
 
+	s->host_came = false;
 	timer_set(s, 0);
 	if (sock < 0 || connect(sock, (struct sockaddr *)&s->addr, sizeof(s->addr)))
 		err = errno;
@@ -216,36 +219,33 @@ static void remote_retry(struct shm_link *s)
 		remote_connect(s);
 }
 
-/* True if something came into the directory: most likely a host. */
-static bool host_came(struct shm_link *s)
+/* Something came into the directory: most likely a host. */
+static void remote_look(struct shm_link *s)
 {
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool came = false;
 
 	while (read(s->wake_fd, events, sizeof(events)) > 0)
-		came = true;
-	return came;
+		s->host_came = true;
 }
 
 static enum link_change remote_control(struct shm_link *s)
 {
 	enum link_change change = LINK_SAME;
-	bool ended = s->end.state == SHM_ENDED;
-	bool came = host_came(s), fired = timer_fired(s);
+	bool fired = timer_fired(s), ended;
 
-	if (!ended && s->end.state != SHM_IDLE) {
+	remote_look(s);
+	if (s->end.state != SHM_IDLE && s->end.state != SHM_ENDED)
 		change = shm_end_step(&s->end);
-		if (change != LINK_SAME || s->end.state != SHM_ENDED)
-			return change;
-		ended = true;
-	}
+	ended = s->end.state == SHM_ENDED;
+	if (change != LINK_SAME || (!ended && s->end.state != SHM_IDLE))
+		return change;
 	if (ended)
 		shm_end_clear(&s->end);
-	if (came || fired)
+	if (s->host_came || fired)
 		remote_connect(s);
 	else if (ended)
 		remote_retry(s);
-	return change;
+	return LINK_SAME;
 }
 
 /* The watch comes before the first try: a host that comes in between is seen. */
@@ -301,8 +301,8 @@ static int take_paths(struct shm_link *s, const char *dir, const char *name, con
 	if (n < 0 || (size_t)n >= sizeof(s->addr.sun_path))
 		return fail(ENAMETOOLONG, "%s/shm-%s.sock: too long for a socket", dir, name);
 	s->addr.sun_family = AF_UNIX;
-	snprintf(s->lock_path, sizeof(s->lock_path), "%s/shm-%s.%s.lock", dir, name, side);
-	return 0;
+	n = snprintf(s->lock_path, sizeof(s->lock_path), "%s/shm-%s.%s.lock", dir, name, side);
+	return n < 0 || (size_t)n >= sizeof(s->lock_path) ? fail(ENAMETOOLONG, "%s", dir) : 0;
 }
 
 static int meet(struct shm_link *s, const char *name)
@@ -351,8 +351,10 @@ struct link *link_shm_open(const char *name, enum rpmsg_side side, const struct 
 	if (check_options(name, side, opt))
 		return NULL;
 	s = calloc(1, sizeof(*s));
-	if (!s)
+	if (!s) {
+		fail(ENOMEM, "shm:%s: %s", name, strerror(ENOMEM));
 		return NULL;
+	}
 	s->lock_fd = s->wake_fd = s->timer_fd = -1;
 	snprintf(text, sizeof(text), "shm:%s", name);
 	ret = shm_end_init(&s->end, &shm_ops, side, text, opt, log);

@@ -69,18 +69,44 @@ static inline void shm_fence(void)
 }
 
 /*
+ * memcpy without a call for the sizes that are usual: two moves that may overlap.
+ */
+static inline void copy_small(void *dst, const void *src, size_t n)
+{
+	typedef struct {
+		uint64_t a, b;
+	} half; /* 16 bytes, moved by value */
+	half head, tail;
+	uint64_t first, last;
+
+	if (__builtin_expect(n - 16 <= 16, 1)) {
+		memcpy(&head, src, 16);
+		memcpy(&tail, (const char *)src + n - 16, 16);
+		memcpy(dst, &head, 16);
+		memcpy((char *)dst + n - 16, &tail, 16);
+	} else if (n - 8 <= 8) {
+		memcpy(&first, src, 8);
+		memcpy(&last, (const char *)src + n - 8, 8);
+		memcpy(dst, &first, 8);
+		memcpy((char *)dst + n - 8, &last, 8);
+	} else if (n) {
+		memcpy(dst, src, n);
+	}
+}
+
+/*
  * Copies out of shared memory. The compiler may not look at the source again
  * afterwards: past the asm it must assume that it changed.
  */
 static inline void shm_copy_from(void *dst, const void *shared, size_t n)
 {
-	memcpy(dst, shared, n);
+	copy_small(dst, shared, n);
 	__asm__ volatile("" ::: "memory");
 }
 
 static inline void shm_copy_to(void *shared, const void *src, size_t n)
 {
-	memcpy(shared, src, n);
+	copy_small(shared, src, n);
 }
 
 static inline void cpu_relax(void)

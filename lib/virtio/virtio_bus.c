@@ -161,9 +161,7 @@ void virtio_link_control(struct virtio_bus *vb)
 		poke(&vb->pending, vb->link->ops->control(vb->link));
 	if (vb->pending == LINK_DOWN && vb->tx.up) {
 		/* Senders fail from here on; the rings stay until dispatch has left them. */
-		vb->tx.up = false;
-		__atomic_add_fetch(&vb->tx.seq, 1, __ATOMIC_RELAXED);
-		futex_wake_all(&vb->tx.seq);
+		tx_stop(vb);
 	}
 	lock_drop(&vb->tx.lock);
 	lock_drop(&vb->bus.lock);
@@ -290,7 +288,8 @@ static int ring_messages(struct virtio_bus *vb)
 	lock_take(&vb->bus.lock);
 	vb->rx_kicked = false;
 	while (n < DISPATCH_MAX && peek(&vb->pending) == LINK_SAME) {
-		n += rx_messages(vb, DISPATCH_MAX - n);
+		n += vb->host ? rx_messages_host(vb, DISPATCH_MAX - n) :
+				rx_messages_remote(vb, DISPATCH_MAX - n);
 		if (n < DISPATCH_MAX && !rx_arm(vb))
 			break;
 	}
@@ -359,7 +358,7 @@ static int spin(struct rpmsg_bus *bus, int max)
 			return n;
 	}
 	lock_take(&bus->lock);
-	n += rx_messages(vb, max);
+	n += vb->host ? rx_messages_host(vb, max) : rx_messages_remote(vb, max);
 	lock_drop(&bus->lock);
 	if (__builtin_expect(peek(&bus->ns_wanted), 0))
 		flush_ns(vb);
@@ -393,7 +392,6 @@ static int get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	info->num = vb->num;
 	info->buffer_size = vb->buffer_size;
 	info->mtu_tx = info->mtu_rx = vb->buffer_size ? vb->buffer_size - WIRE_HDR_SIZE : 0;
-	info->tx = __atomic_load_n(&bus->tx, __ATOMIC_RELAXED);
 	info->tx_free = tx_free(vb);
 	if (vb->tx.full_since_ms && !info->tx_free) {
 		info->tx_held_ms = (uint32_t)(virtio_now_ms() - vb->tx.full_since_ms);
@@ -447,22 +445,23 @@ static void close_bus(struct rpmsg_bus *bus)
 	free_bus(vb);
 }
 
-static const struct backend_ops virtio_ops = {
-	.send = tx_send,
-	.mtu = get_mtu,
-	.poll = tx_poll,
-	.reserve = tx_reserve,
-	.submit = tx_submit,
-	.discard = tx_discard,
-	.hold = rx_hold,
-	.dispatch = dispatch,
-	.spin = spin,
-	.fd = get_fd,
-	.info = get_info,
-	.send_ns = tx_send_ns,
-	.cancel = cancel,
-	.close = close_bus,
-};
+#define SHARED_OPS \
+	.mtu = get_mtu, \
+	.poll = tx_poll, \
+	.reserve = tx_reserve, \
+	.submit = tx_submit, \
+	.discard = tx_discard, \
+	.hold = rx_hold, \
+	.dispatch = dispatch, \
+	.spin = spin, \
+	.fd = get_fd, \
+	.info = get_info, \
+	.send_ns = tx_send_ns, \
+	.cancel = cancel, \
+	.close = close_bus
+
+static const struct backend_ops host_ops = { .send = tx_send_host, SHARED_OPS };
+static const struct backend_ops remote_ops = { .send = tx_send_remote, SHARED_OPS };
 
 static int open_fds(struct virtio_bus *vb)
 {
@@ -500,7 +499,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 	LIST_INIT(&vb->tx.reserved);
 	err = open_fds(vb);
 	if (!err)
-		err = bus_init(&vb->bus, &virtio_ops, name, link->side, opt);
+		err = bus_init(&vb->bus, vb->host ? &host_ops : &remote_ops, name, link->side, opt);
 	if (err) {
 		free_bus(vb);
 		errno = -err;

@@ -41,6 +41,7 @@ struct reservation {
 struct tx {
 	struct lock lock;
 	bool up;
+	size_t limit;          /* lengths below it can be sent: mtu + 1, or 0 while down */
 	unsigned q;
 	uint32_t mtu;
 	struct queue queue;
@@ -110,7 +111,12 @@ uint64_t virtio_now_ms(void);
 /* virtio_tx.c */
 int tx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void tx_fini(struct virtio_bus *vb);
-int tx_send(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len, bool wait);
+/* Sends fail and sleeping senders wake up; the rings stay. With tx.lock. */
+void tx_stop(struct virtio_bus *vb);
+int tx_send_host(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
+		 bool wait);
+int tx_send_remote(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
+		   bool wait);
 int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg);
 int tx_poll(struct endpoint *e);
 void *tx_reserve(struct endpoint *e, size_t *room, bool wait);
@@ -125,7 +131,8 @@ bool tx_arm(struct virtio_bus *vb);
 int rx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void rx_fini(struct virtio_bus *vb);
 /* Delivers at most max messages; tells the other side of returned buffers. Count. With bus->lock. */
-int rx_messages(struct virtio_bus *vb, int max);
+int rx_messages_host(struct virtio_bus *vb, int max);
+int rx_messages_remote(struct virtio_bus *vb, int max);
 /* Tells the other side of buffers returned so far, if it wants to know. With bus->lock. */
 void rx_flush(struct virtio_bus *vb);
 /* Asks to be notified; true if something is there already. With bus->lock. */

@@ -55,11 +55,10 @@ void rx_fini(struct virtio_bus *vb)
 	rx->copy = NULL;
 }
 
-static inline void return_buffer(struct virtio_bus *vb, uint16_t head)
+static inline __attribute__((always_inline)) void return_buffer(struct virtio_bus *vb, uint16_t head, bool host)
 {
-	if (vb->host)
-		vring_driver_add(&vb->rx.queue.drv, head,
-				 vb->rx_addr + (uint64_t)head * vb->buffer_size, vb->buffer_size, true);
+	if (host)
+		vring_driver_add_again(&vb->rx.queue.drv, head, vb->buffer_size);
 	else
 		vring_device_return(&vb->rx.queue.dev, head, 0);
 	vb->rx.returned = true;
@@ -82,15 +81,17 @@ bool rx_arm(struct virtio_bus *vb)
 
 /* ---- one message ---- */
 
-static void record(struct virtio_bus *vb, const struct wire_hdr *h, const void *data)
+static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_hdr h,
+					     const void *data)
 {
-	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_R2H : RPMSG_H2R, h, data);
+	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_R2H : RPMSG_H2R, &h, data);
 }
 
 /* A message that no endpoint gets: name service, or nobody's. */
-static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, const struct wire_hdr *h,
+static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, struct wire_hdr hdr,
 						    const uint8_t *data, bool in_ring)
 {
+	const struct wire_hdr *h = &hdr;
 	struct rpmsg_bus *bus = &vb->bus;
 
 	if (in_ring) {
@@ -98,13 +99,15 @@ static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, const
 		data = vb->rx.copy;
 	}
 	if (bus->recorder)
-		record(vb, h, data);
+		record(vb, *h, data);
 	if (h->dst == RPMSG_NS_ADDR && bus->features & RPMSG_F_NS) {
+		bus->root.rx++;
 		lock_drop(&bus->lock);
 		ns_receive(bus, data, h->len, h->src);
 		lock_take(&bus->lock);
 		return;
 	}
+	bus->root.rx++;
 	bus->no_recipient++;
 	log_say(&bus->log, RPMSG_LOG_DEBUG, "message of %u bytes from 0x%x has no recipient at 0x%x",
 		h->len, h->src, h->dst);
@@ -126,7 +129,7 @@ static __attribute__((noinline)) void bad_length(struct virtio_bus *vb, unsigned
  * msg lies in the ring or, if in_ring is false, in rx->copy; room bytes of it are
  * there. The header is copied and checked, and only the copy used.
  */
-static inline void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, bool in_ring)
+static inline __attribute__((always_inline)) void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, bool in_ring)
 {
 	struct rpmsg_bus *bus = &vb->bus;
 	struct rx *rx = &vb->rx;
@@ -144,10 +147,9 @@ static inline void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, b
 		bad_length(vb, h.len, room);
 		return;
 	}
-	bus->rx++;
 	slot = addr_find(&bus->addrs, h.dst);
 	if (__builtin_expect(!slot || !slot->ept, 0)) {
-		receive_other(vb, &h, data, in_ring);
+		receive_other(vb, h, data, in_ring);
 		return;
 	}
 	rx->len = h.len;
@@ -157,13 +159,13 @@ static inline void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, b
 		data = rx->copy;
 	}
 	if (__builtin_expect(bus->recorder != NULL, 0))
-		record(vb, &h, data);
+		record(vb, h, data);
 	endpoint_deliver(bus, slot->ept, data, h.len, h.src);
 }
 
 /* ---- both queues' ways to get the next one: 1, 0, or -1 for one that was refused ---- */
 
-static inline int next_host(struct virtio_bus *vb)
+static inline __attribute__((always_inline)) int next_host(struct virtio_bus *vb)
 {
 	struct vring_driver *drv = &vb->rx.queue.drv;
 	uint32_t used;
@@ -178,7 +180,7 @@ static inline int next_host(struct virtio_bus *vb)
 	vb->rx.head = id;
 	if (__builtin_expect(used > vb->buffer_size, 0)) {
 		virtio_malformed(vb, "used length is more than the buffer", false);
-		return_buffer(vb, id);
+		return_buffer(vb, id, true);
 		return -1;
 	}
 	receive(vb, vb->rx_buffers + (size_t)id * vb->buffer_size, used, true);
@@ -196,7 +198,7 @@ static __attribute__((noinline)) void receive_chain(struct virtio_bus *vb, const
 		receive(vb, vb->rx.copy, (uint32_t)n, false);
 }
 
-static inline int next_remote(struct virtio_bus *vb)
+static inline __attribute__((always_inline)) int next_remote(struct virtio_bus *vb)
 {
 	struct vring_device *dev = &vb->rx.queue.dev;
 	struct vring_buf buf;
@@ -215,7 +217,7 @@ static inline int next_remote(struct virtio_bus *vb)
 	return 1;
 }
 
-int rx_messages(struct virtio_bus *vb, int max)
+static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb, int max, bool host)
 {
 	int n = 0;
 
@@ -223,15 +225,26 @@ int rx_messages(struct virtio_bus *vb, int max)
 		int got;
 
 		vb->rx.held = false;
-		got = vb->host ? next_host(vb) : next_remote(vb);
-		if (got == 0 || peek(&vb->pending) != LINK_SAME)
+		got = host ? next_host(vb) : next_remote(vb);
+		if (got == 0 || __builtin_expect(peek(&vb->pending) != LINK_SAME, 0))
 			break;
 		n++;
-		if (got > 0 && !vb->rx.held)
-			return_buffer(vb, vb->rx.head);
+		if (__builtin_expect(got > 0 && !vb->rx.held, 1))
+			return_buffer(vb, vb->rx.head, host);
 	}
-	rx_flush(vb);
+	if (vb->rx.returned)
+		rx_flush(vb);
 	return n;
+}
+
+int rx_messages_host(struct virtio_bus *vb, int max)
+{
+	return messages(vb, max, true);
+}
+
+int rx_messages_remote(struct virtio_bus *vb, int max)
+{
+	return messages(vb, max, false);
 }
 
 /* ---- holding ---- */
@@ -253,7 +266,7 @@ static void release(struct rpmsg_held *pub)
 	if (vb) {
 		lock_take(&vb->bus.lock);
 		if (vb->mem == held->mem && vb->generation == held->generation) {
-			return_buffer(vb, held->head);
+			return_buffer(vb, held->head, vb->host);
 			if (peek(&vb->bus.dispatcher) != thread_id())
 				rx_flush(vb);
 		}

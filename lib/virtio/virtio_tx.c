@@ -23,25 +23,35 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	if (!tx->spare)
 		return -ENOMEM;
 	tx->n_spare = 0;
+	for (uint32_t id = 0; vb->host && id < vb->num; id++)
+		vring_driver_describe(&tx->queue.drv, (uint16_t)id,
+				      vb->tx_addr + (uint64_t)id * vb->buffer_size, 0, false);
 	tx->mtu = vb->buffer_size - WIRE_HDR_SIZE;
 	tx->full_since_ms = 0;
+	tx->limit = (size_t)tx->mtu + 1;
 	tx->up = true;
 	return 0;
+}
+
+void tx_stop(struct virtio_bus *vb)
+{
+	vb->tx.up = false;
+	vb->tx.limit = 0;
+	__atomic_add_fetch(&vb->tx.seq, 1, __ATOMIC_RELAXED);
+	futex_wake_all(&vb->tx.seq);
 }
 
 void tx_fini(struct virtio_bus *vb)
 {
 	struct tx *tx = &vb->tx;
 
-	tx->up = false;
+	tx_stop(vb);
 	if (vb->host)
 		vring_driver_fini(&tx->queue.drv);
 	else
 		vring_device_fini(&tx->queue.dev);
 	free(tx->spare);
 	tx->spare = NULL;
-	__atomic_add_fetch(&tx->seq, 1, __ATOMIC_RELAXED);
-	futex_wake_all(&tx->seq);
 }
 
 /* ---- buffers; tx.lock held ---- */
@@ -65,7 +75,7 @@ static __attribute__((noinline)) void reclaim(struct virtio_bus *vb)
 	}
 }
 
-static inline bool take_host(struct virtio_bus *vb, struct tx_buf *b)
+static inline __attribute__((always_inline)) bool take_host(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct vring_driver *drv = &vb->tx.queue.drv;
 	int id = vring_driver_alloc(drv);
@@ -82,7 +92,7 @@ static inline bool take_host(struct virtio_bus *vb, struct tx_buf *b)
 	return true;
 }
 
-static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
+static inline __attribute__((always_inline)) bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct vring_device *dev = &vb->tx.queue.dev;
 	int got;
@@ -103,9 +113,9 @@ static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
 	return true;
 }
 
-static inline bool take(struct virtio_bus *vb, struct tx_buf *b)
+static inline __attribute__((always_inline)) bool take(struct virtio_bus *vb, struct tx_buf *b, bool host)
 {
-	return vb->host ? take_host(vb, b) : take_remote(vb, b);
+	return host ? take_host(vb, b) : take_remote(vb, b);
 }
 
 /* Keeps an unsent buffer for the next send. A device may not return a buffer unused. */
@@ -118,16 +128,15 @@ static void untake(struct virtio_bus *vb, const struct tx_buf *b)
 }
 
 /* Hands a filled buffer of n bytes to the other side. */
-static inline void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
+static inline __attribute__((always_inline)) void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n, bool host)
 {
 	struct tx *tx = &vb->tx;
 
-	if (vb->host)
-		vring_driver_add(&tx->queue.drv, b->buf.head,
-				 vb->tx_addr + (uint64_t)b->buf.head * vb->buffer_size, n, false);
+	if (host)
+		vring_driver_add_again(&tx->queue.drv, b->buf.head, n);
 	else
 		vring_device_return(&tx->queue.dev, b->buf.head, n);
-	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
+	if (host ? vring_driver_kick_needed(&tx->queue.drv) :
 		       vring_device_call_needed(&tx->queue.dev))
 		vb->link->ops->notify(vb->link, tx->q);
 }
@@ -224,7 +233,7 @@ static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_
 	uint64_t start = virtio_now_ms();
 	int err = 0;
 
-	while (tx->up && !take(vb, b)) {
+	while (tx->up && !take(vb, b, vb->host)) {
 		uint64_t gone = virtio_now_ms() - start;
 		int left = limit < 0 ? -1 : (int)((uint64_t)limit + 1 - gone);
 
@@ -255,9 +264,16 @@ static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_
 
 /* ---- sending ---- */
 
+static __attribute__((noinline)) int cannot_send(struct virtio_bus *vb, size_t len)
+{
+	if (!vb->tx.up)
+		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
+	return fail(EMSGSIZE, "%zu bytes are more than the %u that fit", len, vb->tx.mtu);
+}
+
 /* A buffer of several pieces: put together in private memory first. */
-static __attribute__((noinline)) int fill_chain(struct virtio_bus *vb, const struct tx_buf *b,
-						const struct wire_hdr *h, const void *data, size_t len)
+static int fill_chain(struct virtio_bus *vb, const struct tx_buf *b, const struct wire_hdr *h,
+		      const void *data, size_t len)
 {
 	uint8_t *whole = malloc(WIRE_HDR_SIZE + len);
 	int err;
@@ -272,63 +288,93 @@ static __attribute__((noinline)) int fill_chain(struct virtio_bus *vb, const str
 	return err;
 }
 
-static void record(struct virtio_bus *vb, const struct wire_hdr *h, const void *data)
+/* Buffers that are in pieces, too small, or in the other byte order. On error b is kept for the next. */
+static __attribute__((noinline)) int fill_odd(struct virtio_bus *vb, struct tx_buf b, struct wire_hdr h,
+					      const void *data, size_t len)
 {
-	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_H2R : RPMSG_R2H, h, data);
+	int err = 0;
+
+	wire_hdr_order(&h, vb->swap);
+	if (!b.ptr) {
+		err = fill_chain(vb, &b, &h, data, len);
+	} else if (b.room < WIRE_HDR_SIZE + len) {
+		err = fail(EMSGSIZE, "%zu bytes do not fit in the other side's buffer of %u", len, b.room);
+	} else {
+		shm_copy_to(b.ptr, &h, WIRE_HDR_SIZE);
+		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
+	}
+	if (err)
+		untake(vb, &b);
+	return err;
 }
 
-static inline int send_message(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst,
-			       const void *data, size_t len, bool wait)
+static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_hdr h,
+					     const void *data)
+{
+	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_H2R : RPMSG_R2H, &h, data);
+}
+
+/*
+ * host is a constant in the callers, so that each side has its own straight code.
+ * What is rare works on a copy of b, which can then stay in registers.
+ */
+static inline __attribute__((always_inline)) int
+send_message(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst, const void *data,
+	     size_t len, bool wait, bool host)
 {
 	struct tx *tx = &vb->tx;
-	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len }, wired;
+	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len };
 	struct tx_buf b;
 	int err = 0;
 
 	lock_take(&tx->lock);
-	if (__builtin_expect(tx->up && len > tx->mtu, 0)) {
-		err = fail(EMSGSIZE, "%zu bytes are more than the %u that fit", len, tx->mtu);
+	if (__builtin_expect(len >= tx->limit, 0)) {
+		err = cannot_send(vb, len);
 		goto out;
 	}
-	if (__builtin_expect(!tx->up || !take(vb, &b), 0)) {
-		err = no_buffer(vb, &b, wait);
+	if (__builtin_expect(!take(vb, &b, host), 0)) {
+		struct tx_buf late;
+
+		err = no_buffer(vb, &late, wait);
 		if (err)
 			goto out;
+		b = late;
 	}
-	wired = h;
-	wire_hdr_order(&wired, vb->swap);
-	if (__builtin_expect(b.ptr && b.room >= WIRE_HDR_SIZE + len, 1)) {
-		shm_copy_to(b.ptr, &wired, WIRE_HDR_SIZE);
-		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
-	} else if (b.ptr) {
-		err = fail(EMSGSIZE, "%zu bytes do not fit in the other side's buffer of %u", len, b.room);
+	if (__builtin_expect((!host && (!b.ptr || b.room < WIRE_HDR_SIZE + len)) || vb->swap, 0)) {
+		err = fill_odd(vb, b, h, data, len);
+		if (err)
+			goto out;
 	} else {
-		err = fill_chain(vb, &b, &wired, data, len);
-	}
-	if (__builtin_expect(err, 0)) {
-		untake(vb, &b);
-		goto out;
+		shm_copy_to(b.ptr, &h, WIRE_HDR_SIZE);
+		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
 	}
 	if (__builtin_expect(vb->bus.recorder != NULL, 0))
-		record(vb, &h, data);
-	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len));
+		record(vb, h, data);
+	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len), host);
 	tx->full_since_ms = 0;
-	poke(&vb->bus.tx, vb->bus.tx + 1);
-	if (ch)
-		poke(&ch->tx, ch->tx + 1);
+	poke(&ch->tx, ch->tx + 1);
 out:
 	lock_drop(&tx->lock);
 	return err;
 }
 
-int tx_send(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len, bool wait)
+int tx_send_host(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
+		 bool wait)
 {
-	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
+	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait, true);
+}
+
+int tx_send_remote(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
+		   bool wait)
+{
+	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait, false);
 }
 
 int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)
 {
-	return send_message(virtio_of(bus), NULL, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false);
+	struct virtio_bus *vb = virtio_of(bus);
+
+	return send_message(vb, &bus->root, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false, vb->host);
 }
 
 int tx_poll(struct endpoint *e)
@@ -374,7 +420,7 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 	if (!r)
 		return NULL;
 	lock_take(&vb->tx.lock);
-	if (!vb->tx.up || !take(vb, &r->b))
+	if (!vb->tx.up || !take(vb, &r->b, vb->host))
 		err = no_buffer(vb, &r->b, wait);
 	if (!err && r->b.room < WIRE_HDR_SIZE) {
 		untake(vb, &r->b);
@@ -445,9 +491,8 @@ int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len)
 		err = vring_device_scatter(&vb->tx.queue.dev, &r->b.buf, r->copy, WIRE_HDR_SIZE + len);
 	if (!err) {
 		if (vb->bus.recorder)
-			record(vb, &h, r->data);
-		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len));
-		poke(&vb->bus.tx, vb->bus.tx + 1);
+			record(vb, h, r->data);
+		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len), vb->host);
 		poke(&e->ch->tx, e->ch->tx + 1);
 	} else if (!stale(vb, r)) {
 		untake(vb, &r->b);

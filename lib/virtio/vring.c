@@ -164,6 +164,23 @@ void vring_driver_disarm(struct vring_driver *vq)
 	vq->armed = false;
 }
 
+void vring_driver_describe(struct vring_driver *vq, uint16_t id, uint64_t addr, uint32_t len,
+			   bool device_writes)
+{
+	const bool swap = vq->opt.swap;
+	struct vring_desc *desc = &vq->vr.desc[id];
+
+	shm_store64(&desc->addr, order64(swap, addr));
+	shm_store32(&desc->len, order32(swap, len));
+	shm_store16(&desc->flags, order16(swap, device_writes ? VRING_DESC_F_WRITE : 0));
+}
+
+void vring_driver_add_again_swapped(struct vring_driver *vq, uint16_t id, uint32_t len)
+{
+	vring_keep32(&vq->vr.desc[id].len, order32(true, len));
+	vring_driver_publish_body(vq, id, true);
+}
+
 void vring_driver_add_swapped(struct vring_driver *vq, uint16_t id, uint64_t addr, uint32_t len,
 			      bool device_writes)
 {

@@ -126,6 +126,13 @@ static inline void vring_driver_free(struct vring_driver *vq, uint16_t id);
 static inline void vring_driver_add(struct vring_driver *vq, uint16_t id, uint64_t addr,
 				    uint32_t len, bool device_writes);
 /*
+ * The two halves of it, for who always adds id with the same address and direction:
+ * describe once, then add again with a length each time.
+ */
+void vring_driver_describe(struct vring_driver *vq, uint16_t id, uint64_t addr, uint32_t len,
+			   bool device_writes);
+static inline void vring_driver_add_again(struct vring_driver *vq, uint16_t id, uint32_t len);
+/*
  * Whether the device wants to be told of what was added since the last call.
  * Has the fence. To be called at least once every 65535 adds.
  */

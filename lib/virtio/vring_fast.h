@@ -17,6 +17,7 @@
 
 int vring_driver_broken(struct vring_driver *vq, uint16_t idx);
 int vring_driver_bad_used(struct vring_driver *vq, uint32_t id);
+void vring_driver_add_again_swapped(struct vring_driver *vq, uint16_t id, uint32_t len);
 void vring_driver_add_swapped(struct vring_driver *vq, uint16_t id, uint64_t addr, uint32_t len,
 			      bool device_writes);
 bool vring_driver_kick_odd(const struct vring_driver *vq, uint16_t now, uint16_t old);
@@ -73,21 +74,27 @@ static inline void vring_driver_free(struct vring_driver *vq, uint16_t id)
 	vq->free[(vq->free_at + vq->n_free++) & vq->mask] = id;
 }
 
-VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint64_t addr,
-				      uint32_t len, bool device_writes, bool swap)
+VRING_BODY void vring_driver_publish_body(struct vring_driver *vq, uint16_t id, bool swap)
 {
-	struct vring_desc *desc = &vq->vr.desc[id];
 	struct vring_avail *avail = vq->vr.avail;
 	const uint16_t at = vq->avail_idx;
 
-	vring_keep64(&desc->addr, order64(swap, addr));
-	vring_keep32(&desc->len, order32(swap, len));
-	vring_keep16(&desc->flags, order16(swap, device_writes ? VRING_DESC_F_WRITE : 0));
 	vring_keep16(&avail->ring[at & vq->mask], order16(swap, id));
 	vq->in_flight[id] = 1;
 	vq->avail_idx = (uint16_t)(at + 1);
 	/* Pairs with the device's acquiring load of avail->idx. */
 	shm_store_release16(&avail->idx, order16(swap, vq->avail_idx));
+}
+
+VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint64_t addr,
+				      uint32_t len, bool device_writes, bool swap)
+{
+	struct vring_desc *desc = &vq->vr.desc[id];
+
+	vring_keep64(&desc->addr, order64(swap, addr));
+	vring_keep32(&desc->len, order32(swap, len));
+	vring_keep16(&desc->flags, order16(swap, device_writes ? VRING_DESC_F_WRITE : 0));
+	vring_driver_publish_body(vq, id, swap);
 }
 
 static inline void vring_driver_add(struct vring_driver *vq, uint16_t id, uint64_t addr,
@@ -97,6 +104,17 @@ static inline void vring_driver_add(struct vring_driver *vq, uint16_t id, uint64
 		vring_driver_add_swapped(vq, id, addr, len, device_writes);
 	else
 		vring_driver_add_body(vq, id, addr, len, device_writes, false);
+}
+
+/* For an id that vring_driver_describe() or an earlier add described. */
+static inline void vring_driver_add_again(struct vring_driver *vq, uint16_t id, uint32_t len)
+{
+	if (VRING_RARE(vq->opt.swap)) {
+		vring_driver_add_again_swapped(vq, id, len);
+		return;
+	}
+	vring_keep32(&vq->vr.desc[id].len, len);
+	vring_driver_publish_body(vq, id, false);
 }
 
 static inline bool vring_driver_kick_needed(struct vring_driver *vq)

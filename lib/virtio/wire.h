@@ -59,9 +59,12 @@ static inline uint64_t wire64(bool swap, uint64_t v)
 	return swap ? __builtin_bswap64(v) : v;
 }
 
-/* In place, both directions. */
+/* In place, both directions. Where wire_swapped() is never true this costs nothing. */
 static inline void wire_hdr_order(struct wire_hdr *h, bool swap)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	swap = false;
+#endif
 	if (!swap)
 		return;
 	h->src = __builtin_bswap32(h->src);

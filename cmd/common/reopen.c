@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "reopen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool reopen_needed(struct rpmsg_bus *bus)
+{
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+
+	return rpmsg_bus_get_info(bus, &info) == -EPIPE;
+}
+
+static bool names_all(const struct tool_config *config)
+{
+	for (size_t i = 0; i < config->n_bus; i++)
+		if (!strcmp(config->bus[i], "all"))
+			return true;
+	return false;
+}
+
+const char *reopen_spec(const struct tool_config *config, size_t i, size_t n, const char *name)
+{
+	const char *env = getenv("RPMSG_BUS");
+
+	if (config->n_bus == n && !names_all(config))
+		return config->bus[i];
+	if (config->n_bus == 0 && env && *env && strcmp(env, "none") && strcmp(env, "all"))
+		return env;
+	return name;
+}
+
+struct rpmsg_bus *reopen_try(const struct tool_config *config, const char *spec)
+{
+	const struct rpmsg_bus_options options = {
+		.size = sizeof(options),
+		.side = config->remote ? RPMSG_SIDE_REMOTE : RPMSG_SIDE_DEFAULT,
+	};
+
+	return rpmsg_bus_open(spec, &options);
+}
