@@ -161,9 +161,12 @@ endef
 $(foreach t,$(TOOLS),$(eval $(call program,$(t),$(call obj,cmd/$(t).c $(wildcard cmd/$(t)/*.c)))))
 $(foreach d,$(DAEMON),$(eval $(call program,$(d),$(call obj,cmd/$(d)/main.c) $(DAEMON_LIB))))
 
-$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(DAEMON_LIB) $(COMMON) $(INNER)
+# What tests the daemon's rooms is linked with them.
+$(filter $(BUILD)/unit/test_rpmsgd%,$(TEST_BINS)): $(DAEMON_LIB)
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(COMMON) $(INNER)
 	@mkdir -p $(@D)
-	$(call say,LD)$(LINK) -o $@ $^ $(TEST_LIBS)
+	$(call say,LD)$(LINK) -o $@ $(filter %.o,$^) $(filter $(DAEMON_LIB),$^) $(COMMON) $(INNER) \
+		$(TEST_LIBS)
 
 $(BUILD)/programs/%: $(BUILD)/obj/tests/programs/%.o $(COMMON) $(INNER)
 	@mkdir -p $(@D)
@@ -225,18 +228,25 @@ lint: deps-ci
 
 TOOL_NAMES := $(TOOLS) $(DAEMON)
 
-# MODE:FILE:DESTINATION, the only list there is.
+BASH_DIR := $(DATADIR)/bash-completion/completions
+ZSH_DIR := $(DATADIR)/zsh/site-functions
+FISH_DIR := $(DATADIR)/fish
+
+# MODE:FILE:DESTINATION and TARGET:LINK, the only lists there are.
+to_dir = $(foreach f,$(wildcard $(1)),644:$(f):$(2)/$(notdir $(f)))
 FILES := 644:lib/rpmsg.h:$(INCLUDEDIR)/rpmsg.h \
 	644:$(BUILD)/lib/librpmsg.a:$(LIBDIR)/librpmsg.a \
 	755:$(SO):$(LIBDIR)/$(notdir $(SO)) \
 	644:$(BUILD)/lib/rpmsg.pc:$(LIBDIR)/pkgconfig/rpmsg.pc \
 	$(foreach t,$(TOOL_NAMES),755:$(BUILD)/bin/$(t):$(BINDIR)/$(t)) \
-	$(foreach m,$(wildcard man/*.[1-8]),644:$(m):$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
-	$(foreach c,$(wildcard completions/bash/*),644:$(c):$(DATADIR)/bash-completion/completions/$(notdir $(c))) \
-	$(foreach c,$(wildcard completions/zsh/*),644:$(c):$(DATADIR)/zsh/site-functions/$(notdir $(c))) \
-	$(foreach c,$(wildcard completions/fish/*),644:$(c):$(DATADIR)/fish/vendor_completions.d/$(notdir $(c))) \
-	$(foreach l,$(wildcard lib/record/rpmsg.lua),644:$(l):$(DATADIR)/rpmsg/$(notdir $(l)))
-LINKS := $(SONAME):$(LIBDIR)/librpmsg.so $(notdir $(SO)):$(LIBDIR)/$(SONAME)
+	$(foreach s,$(sort $(suffix $(wildcard man/*))),$(call to_dir,man/*$(s),$(MANDIR)/man$(subst .,,$(s)))) \
+	$(call to_dir,lib/record/*.lua,$(DATADIR)/rpmsg) \
+	$(call to_dir,completions/bash/*,$(BASH_DIR)) \
+	$(call to_dir,completions/zsh/*,$(ZSH_DIR)) \
+	$(call to_dir,completions/fish/*.fish,$(FISH_DIR)/vendor_completions.d) \
+	$(call to_dir,completions/fish/functions/*,$(FISH_DIR)/vendor_functions.d)
+LINKS := $(SONAME):$(LIBDIR)/librpmsg.so $(notdir $(SO)):$(LIBDIR)/$(SONAME) \
+	$(foreach t,$(TOOL_NAMES),rpmsg-tools:$(BASH_DIR)/$(t))
 
 field = $(word $(1),$(subst :, ,$(2)))
 quoted = '$(DESTDIR)$(1)'

@@ -36,7 +36,7 @@ check shellcheck shellcheck -x "${scripts[@]}"
 check 'shellcheck bats' shellcheck -x -s bats -e SC2030,SC2031,SC2154,SC2016,SC2317 "${bats[@]}"
 check 'shellcheck bash completions' shellcheck -s bash completions/bash/*
 for f in completions/zsh/*; do check "zsh $f" zsh -n "$f"; done
-for f in completions/fish/*; do check "fish $f" fish --no-execute "$f"; done
+for f in completions/fish/*.fish completions/fish/functions/*.fish; do check "fish $f" fish --no-execute "$f"; done
 for f in man/*.[1-8]; do check "mandoc $f" mandoc -Tlint -W warning "$f"; done
 
 echo "$passed passed, $failed failed, 0 skipped"

@@ -231,7 +231,7 @@ static int add_one(struct payload_list *list, const char *arg, enum payload_form
 }
 
 /* All arguments are one message: appends each one's bytes. */
-static int add_joined(struct payload_list *list, char *const *args, size_t n,
+static int add_joined(struct payload_list *list, const char *const *args, size_t n,
 		      enum payload_form form, size_t *bad, const char **why)
 {
 	struct payload all = { .data = malloc(PAYLOAD_MAX) };
@@ -258,7 +258,7 @@ static int add_joined(struct payload_list *list, char *const *args, size_t n,
 	return err;
 }
 
-int payload_list_add_args(struct payload_list *list, char *const *args, size_t n,
+int payload_list_add_args(struct payload_list *list, const char *const *args, size_t n,
 			  enum payload_form form, size_t *bad, const char **why)
 {
 	size_t before = list->n;

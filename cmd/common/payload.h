@@ -47,7 +47,7 @@ int payload_list_add(struct payload_list *list, struct payload *payload);
  * else one each; an argument "-" is the whole of standard input. On error *bad is
  * the argument's index and nothing was added.
  */
-int payload_list_add_args(struct payload_list *list, char *const *args, size_t n,
+int payload_list_add_args(struct payload_list *list, const char *const *args, size_t n,
 			  enum payload_form form, size_t *bad, const char **why);
 void payload_list_free(struct payload_list *list);
 

@@ -46,12 +46,14 @@ void rtt_add(struct rtt *rtt, int64_t ns)
 
 int64_t rtt_percentile(const struct rtt *rtt, double percent)
 {
-	uint64_t rank = (uint64_t)(percent / 100 * (double)rtt->n), seen = 0;
+	double wanted = percent / 100 * (double)rtt->n;
+	uint64_t rank = (uint64_t)wanted, seen = 0;
 	int64_t value = 0;
 
-	if (rank >= rtt->n)
-		return rtt->max;
-	for (size_t i = 0; i < RTT_BUCKETS && seen <= rank; i++) {
+	if (!rtt->n)
+		return 0;
+	rank += (double)rank < wanted || !rank; /* the nearest rank, from 1 */
+	for (size_t i = 0; i < RTT_BUCKETS && seen < rank; i++) {
 		seen += rtt->bucket[i];
 		value = value_of(i);
 	}

@@ -5,9 +5,7 @@
  * and again after the link or the channel went away.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "common/bus.h"
 #include "common/hint.h"
@@ -15,6 +13,7 @@
 #include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-listen/listen.h"
+#include "rpmsg-listen/outbox.h"
 
 /* With this much waiting to be sent nothing more is received. */
 #define OUTBOX_HIGH 1024U
@@ -24,13 +23,6 @@
 #define CLOSING_NS (INT64_C(1000) * 1000 * 1000)
 #define CLOSING_POLL_MS 5
 
-struct letter {
-	STAILQ_ENTRY(letter) link;
-	uint32_t dst;
-	size_t len;
-	uint8_t data[];
-};
-
 struct part {
 	struct listen *l;
 	struct rpmsg_bus *bus; /* NULL while its server is gone */
@@ -39,8 +31,7 @@ struct part {
 	enum rpmsg_side side;
 	struct rpmsg_endpoint *ept;
 	struct rpmsg_device *service; /* offered by us, or NULL */
-	STAILQ_HEAD(, letter) outbox;
-	unsigned n_outbox;
+	struct outbox outbox;
 	bool up;
 	bool look;    /* something changed: try to bind */
 	bool gone;    /* the endpoint's channel has gone */
@@ -76,35 +67,12 @@ static int try_send(struct part *p, uint32_t dst, const void *data, size_t len)
 	return 0;
 }
 
-static int keep(struct part *p, uint32_t dst, const void *data, size_t len)
-{
-	struct letter *letter = malloc(sizeof(*letter) + len);
-
-	if (!letter)
-		return -ENOMEM;
-	letter->dst = dst;
-	letter->len = len;
-	memcpy(letter->data, data, len);
-	STAILQ_INSERT_TAIL(&p->outbox, letter, link);
-	p->n_outbox++;
-	return 0;
-}
-
-static void forget_first(struct part *p)
-{
-	struct letter *letter = STAILQ_FIRST(&p->outbox);
-
-	STAILQ_REMOVE_HEAD(&p->outbox, link);
-	p->n_outbox--;
-	free(letter);
-}
-
 static void forget_outbox(struct part *p)
 {
-	if (p->n_outbox)
-		tool_error("%u messages could not be sent any more", p->n_outbox);
-	while (p->n_outbox)
-		forget_first(p);
+	if (p->outbox.n)
+		tool_error("%zu messages could not be sent any more", p->outbox.n);
+	while (p->outbox.n)
+		outbox_drop_first(&p->outbox);
 }
 
 static void send_failed(struct part *p, uint32_t dst, int err)
@@ -121,25 +89,25 @@ static void send_failed(struct part *p, uint32_t dst, int err)
 
 static void post(struct part *p, uint32_t dst, const void *data, size_t len)
 {
-	int err = p->n_outbox || !p->ept ? -ENOMEM : try_send(p, dst, data, len);
+	int err = p->outbox.n || !p->ept ? -ENOMEM : try_send(p, dst, data, len);
 
 	if (err == -ENOMEM)
-		err = keep(p, dst, data, len);
+		err = outbox_add(&p->outbox, dst, data, len);
 	if (err)
 		send_failed(p, dst, err);
 }
 
 static void flush_outbox(struct part *p)
 {
-	while (p->ept && p->n_outbox) {
-		struct letter *letter = STAILQ_FIRST(&p->outbox);
+	while (p->ept && p->outbox.n) {
+		const struct letter *letter = outbox_first(&p->outbox);
 		int err = try_send(p, letter->dst, letter->data, letter->len);
 
 		if (err == -ENOMEM)
 			return;
 		if (err)
 			send_failed(p, letter->dst, err);
-		forget_first(p);
+		outbox_drop_first(&p->outbox);
 	}
 }
 
@@ -341,14 +309,14 @@ static enum tool_exit bind_name(struct part *p)
 
 static void say_bound(struct part *p)
 {
-	const char *side = p->side == RPMSG_SIDE_HOST ? "host" : "remote";
+	const char *side = p->side == RPMSG_SIDE_HOST ? "host" : "remote", *name = p->l->cfg->name;
 	char src[FORMAT_ADDR_SIZE], dst[FORMAT_ADDR_SIZE];
-	const char *name = p->l->cfg->name;
+	bool known = rpmsg_endpoint_dst(p->ept) != RPMSG_ADDR_ANY;
 
 	format_addr(p->ept->addr, src);
 	format_addr(rpmsg_endpoint_dst(p->ept), dst);
-	tool_note("taking part on %s as %s: %s%s%s, other side %s", p->bus_name, side,
-		  name ? name : "", name ? " at " : "address ", src, dst);
+	tool_note("taking part on %s as %s: %s%saddress %s%s%s", p->bus_name, side, name ? name : "",
+		  name ? ", " : "", src, known ? ", other side " : "", known ? dst : "");
 }
 
 static void say_hello(struct part *p)
@@ -452,7 +420,7 @@ static bool wait_for_work(struct part *p)
 	sink_flush(p->l);
 	if (!p->bus)
 		again = run_deadline(REOPEN_INTERVAL_NS);
-	if (p->n_outbox >= OUTBOX_HIGH) {
+	if (p->outbox.n >= OUTBOX_HIGH) {
 		fd.fd = -1;
 		again = run_deadline(OUTBOX_RETRY_NS);
 	}
@@ -466,10 +434,10 @@ static int serve(struct part *p)
 
 	if (!p->bus)
 		return 0;
-	if (p->n_outbox < OUTBOX_HIGH)
+	if (p->outbox.n < OUTBOX_HIGH)
 		n = rpmsg_bus_dispatch(p->bus, 0);
 	flush_outbox(p);
-	if (p->ept && p->n_outbox)
+	if (p->ept && p->outbox.n)
 		rpmsg_poll(p->ept); /* makes the bus's fd readable when there is room */
 	return n;
 }
@@ -508,7 +476,7 @@ static void finish(struct part *p)
 	while (run_now() < limit) {
 		if (serve(p) > 0 && !p->l->done)
 			continue;
-		if (!p->ept || !p->n_outbox)
+		if (!p->ept || !p->outbox.n)
 			break;
 		poll(&fd, 1, CLOSING_POLL_MS);
 	}
@@ -527,13 +495,14 @@ static enum tool_exit never_bound(const struct part *p)
 
 enum tool_exit part_run(struct listen *l)
 {
-	struct part p = {.l = l, .outbox = STAILQ_HEAD_INITIALIZER(p.outbox)};
+	struct part p = {.l = l};
 	struct rpmsg_bus_info info;
 	enum tool_exit code = bus_open(&l->cfg->tool, &p.bus);
 
-	if (code != TOOL_OK)
+	if (code != TOOL_OK || !p.bus)
 		return code;
 	l->running = true;
+	outbox_init(&p.outbox);
 	p.up = !bus_info(p.bus, &info) && info.up;
 	begin(&p);
 	p.spec = reopen_spec(&l->cfg->tool, 0, 1, p.bus_name);

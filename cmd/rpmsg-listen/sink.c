@@ -149,9 +149,11 @@ void sink_flush(struct listen *l)
 {
 	int err;
 
-	if (!l->capture || l->done)
+	if (l->done)
 		return;
-	err = pcap_writer_flush(l->capture);
+	if (l->print && fflush(stdout))
+		write_failed(l, "-", -errno);
+	err = l->capture ? pcap_writer_flush(l->capture) : 0;
 	if (err)
 		write_failed(l, l->cfg->write, err);
 }
@@ -170,12 +172,13 @@ void sink_stop(struct listen *l, enum tool_exit code)
 static void summary(const struct listen *l)
 {
 	const char *file = l->cfg->write;
-	const char *verb = file ? "written to " : "seen";
+	const char *s = l->seen == 1 ? "" : "s";
 
-	if (file && strcmp(file, "-") == 0)
-		file = "standard output";
-	tool_note("%" PRIu64 " messages %s%s, %" PRIu64 " lost", l->seen, verb, file ? file : "",
-		  l->lost);
+	if (!file)
+		tool_note("%" PRIu64 " message%s seen, %" PRIu64 " lost", l->seen, s, l->lost);
+	else
+		tool_note("%" PRIu64 " message%s written to %s, %" PRIu64 " lost", l->seen, s,
+			  strcmp(file, "-") ? file : "standard output", l->lost);
 }
 
 static void close_capture(struct listen *l)

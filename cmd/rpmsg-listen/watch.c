@@ -199,6 +199,10 @@ static enum tool_exit attach_all(struct watch *w)
 {
 	enum tool_exit code;
 
+	if (2 * w->set.n > RUN_FDS_MAX) {
+		tool_error("%zu buses are too many to watch at once", w->set.n);
+		return TOOL_FAIL;
+	}
 	w->source = calloc(w->set.n, sizeof(*w->source));
 	if (!w->source) {
 		tool_error("out of memory");

@@ -6,6 +6,7 @@
 #include "common/bus.h"
 #include "common/hint.h"
 #include "common/number.h"
+#include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-ns/ns.h"
 
@@ -18,11 +19,13 @@ static enum tool_exit wait_announced(struct rpmsg_bus *bus, int64_t deadline)
 
 	for (;;) {
 		n = rpmsg_bus_dispatch(bus, 0);
-		if (n < 0 && n != -EINTR) {
-			bus_error("cannot announce", n);
+		if (n >= 0 || n == -EINTR)
+			n = bus_info(bus, &info);
+		if (n) {
+			bus_error("the announcement is not sent", n);
 			return n == -EPIPE ? TOOL_LINK_DOWN : TOOL_FAIL;
 		}
-		if (!bus_info(bus, &info) && info.up && rpmsg_bus_announced(bus))
+		if (info.up && rpmsg_bus_announced(bus))
 			return TOOL_OK;
 		n = run_wait(&fd, 1, deadline);
 		if (n == 0) {
@@ -62,8 +65,8 @@ static enum tool_exit hold(const struct config *cfg, struct rpmsg_bus *bus)
 
 	while (run_wait(&fd, 1, deadline) > 0) {
 		n = rpmsg_bus_dispatch(bus, 0);
-		if (n < 0 && n != -EINTR) {
-			bus_error("the announcement ended", n);
+		if ((n < 0 && n != -EINTR) || reopen_needed(bus)) {
+			tool_error("the bus has gone, and the announcement with it");
 			return TOOL_LINK_DOWN;
 		}
 	}
@@ -88,7 +91,7 @@ enum tool_exit run_announce(struct config *cfg)
 	struct rpmsg_bus *bus;
 	enum tool_exit code = bus_open(&cfg->tool, &bus);
 
-	if (code != TOOL_OK)
+	if (code != TOOL_OK || !bus)
 		return code;
 	code = create(cfg, bus, &rpdev);
 	if (code != TOOL_OK)
@@ -154,7 +157,7 @@ enum tool_exit run_withdraw(struct config *cfg)
 	enum tool_exit code = bus_open(&cfg->tool, &bus);
 	int err;
 
-	if (code != TOOL_OK)
+	if (code != TOOL_OK || !bus)
 		return code;
 	err = rpmsg_bus_for_each_channel(bus, consider, &s);
 	if (err < 0) {

@@ -9,7 +9,6 @@
 struct config {
 	struct tool_config tool;
 	enum tool_exit (*run)(struct config *cfg);
-	const char *command;
 	char **name;  /* the command's arguments */
 	size_t n_name;
 	uint32_t src; /* RPMSG_ADDR_ANY: not given */

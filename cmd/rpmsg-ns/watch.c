@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/number.h"
+#include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-ns/ns.h"
 
@@ -19,9 +20,11 @@ struct watch {
 
 struct source {
 	struct watch *w;
-	char bus[RPMSG_NAME_SIZE];
+	struct rpmsg_bus *bus; /* NULL while its server is gone */
+	const char *spec;
+	char name[RPMSG_NAME_SIZE];
 	struct channel_table there; /* told at the start: an event that repeats it is not */
-	bool down;                  /* for good: the server has gone */
+	bool up;
 };
 
 static void print(struct watch *w, const struct format_event *event)
@@ -42,7 +45,7 @@ static void print_channel(struct source *s, const char *type, const struct rpmsg
 {
 	const struct format_event event = {
 		.time_ns = format_now_ns(),
-		.bus = s->bus,
+		.bus = s->name,
 		.type = type,
 		.service = info->name,
 		.src = info->src,
@@ -57,7 +60,7 @@ static void print_bus(struct source *s, const char *type, uint64_t count)
 {
 	const struct format_event event = {
 		.time_ns = format_now_ns(),
-		.bus = s->bus,
+		.bus = s->name,
 		.type = type,
 		.count = count,
 	};
@@ -85,6 +88,16 @@ static bool forget(struct source *s, const struct rpmsg_event *event)
 	return false;
 }
 
+static void set_up(struct source *s, bool up)
+{
+	if (s->up == up)
+		return;
+	s->up = up;
+	if (!up)
+		channels_free(&s->there);
+	print_bus(s, up ? "up" : "down", 0);
+}
+
 static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
 {
 	struct source *s = arg;
@@ -92,11 +105,10 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 	(void)bus;
 	switch (event->type) {
 	case RPMSG_EVENT_UP:
-		print_bus(s, "up", 0);
+		set_up(s, true);
 		return;
 	case RPMSG_EVENT_DOWN:
-		channels_free(&s->there);
-		print_bus(s, "down", 0);
+		set_up(s, false);
 		return;
 	case RPMSG_EVENT_ANNOUNCE:
 		if (!forget(s, event))
@@ -117,24 +129,23 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 	}
 }
 
-static enum tool_exit begin(struct watch *w, size_t i)
+/* Tells what is there, and follows the bus from now on. */
+static enum tool_exit begin(struct source *s)
 {
-	struct source *s = &w->source[i];
 	struct rpmsg_bus_info info;
 	enum tool_exit code;
 
-	s->w = w;
-	bus_info(w->set.bus[i], &info);
-	memcpy(s->bus, info.name, sizeof(s->bus));
-	rpmsg_bus_set_event_fn(w->set.bus[i], happened, s);
-	code = channels_read(w->set.bus[i], &s->there);
+	rpmsg_bus_set_event_fn(s->bus, happened, s);
+	if (bus_info(s->bus, &info))
+		return TOOL_LINK_DOWN;
+	memcpy(s->name, info.name, sizeof(s->name));
+	code = channels_read(s->bus, &s->there);
 	if (code != TOOL_OK)
 		return code;
-	if (!info.up)
-		print_bus(s, "down", 0);
-	for (size_t k = 0; k < s->there.n; k++)
-		print_channel(s, "announce", &s->there.row[k].st.info,
-			      channel_state(&s->there.row[k].st));
+	set_up(s, info.up);
+	for (size_t i = 0; i < s->there.n; i++)
+		print_channel(s, "announce", &s->there.row[i].st.info,
+			      channel_state(&s->there.row[i].st));
 	return TOOL_OK;
 }
 
@@ -142,12 +153,97 @@ static enum tool_exit begin_all(struct watch *w)
 {
 	enum tool_exit code = TOOL_OK;
 
+	if (w->set.n > RUN_FDS_MAX) {
+		tool_error("%zu buses are too many to watch at once", w->set.n);
+		return TOOL_FAIL;
+	}
 	w->source = calloc(w->set.n, sizeof(*w->source));
 	if (!w->source) {
 		tool_error("out of memory");
 		return TOOL_FAIL;
 	}
-	for (size_t i = 0; i < w->set.n && code == TOOL_OK; i++)
-		code = begin(w, i);
+	for (size_t i = 0; i < w->set.n && code == TOOL_OK; i++) {
+		struct source *s = &w->source[i];
+		struct rpmsg_bus_info info;
+
+		s->w = w;
+		s->bus = w->set.bus[i];
+		s->up = bus_info(s->bus, &info) || info.up; /* only a link that is down is told */
+		s->spec = reopen_spec(&w->cfg->tool, i, w->set.n, s->name);
+		code = begin(s);
+	}
+	return code;
+}
+
+/* Lets go of a bus whose server has gone, and looks for the next. */
+static void renew(struct watch *w, size_t i)
+{
+	struct source *s = &w->source[i];
+
+	if (s->bus && !s->up && reopen_needed(s->bus)) {
+		tool_note("%s: nobody serves it any more", s->name);
+		rpmsg_bus_set_event_fn(s->bus, NULL, NULL);
+		rpmsg_bus_close(s->bus);
+		s->bus = w->set.bus[i] = NULL;
+	}
+	if (s->bus)
+		return;
+	s->bus = w->set.bus[i] = reopen_try(&w->cfg->tool, s->spec);
+	if (s->bus)
+		begin(s);
+}
+
+/* Sleeps until a bus has something; false at the deadline or the end. */
+static bool wait_for_events(struct watch *w)
+{
+	struct pollfd fd[RUN_FDS_MAX];
+	int64_t deadline = w->cfg->deadline, again = NUMBER_FOREVER;
+	int n;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct rpmsg_bus *bus = w->source[i].bus;
+
+		fd[i] = (struct pollfd){.fd = bus ? rpmsg_bus_fd(bus) : -1, .events = POLLIN};
+		if (!bus)
+			again = run_deadline(REOPEN_INTERVAL_NS);
+	}
+	n = run_wait(fd, (unsigned)w->set.n, again < deadline ? again : deadline);
+	return n > 0 || (n == 0 && run_now() < deadline);
+}
+
+static void loop(struct watch *w)
+{
+	while (!w->done && wait_for_events(w)) {
+		for (size_t i = 0; i < w->set.n; i++) {
+			if (w->source[i].bus)
+				rpmsg_bus_dispatch(w->source[i].bus, 0);
+			renew(w, i);
+		}
+	}
+}
+
+enum tool_exit run_watch(struct config *cfg)
+{
+	struct watch w = {.cfg = cfg, .format = {.file = stdout, .out = cfg->tool.out}};
+	enum tool_exit code = bus_open_set(&cfg->tool, &w.set);
+
+	if (code != TOOL_OK)
+		return code;
+	w.format.time = FORMAT_TIME_ABSOLUTE;
+	format_init(&w.format);
+	run_watch_stdout();
+	code = begin_all(&w);
+	if (code == TOOL_OK) {
+		ready_tell(&cfg->ready, "watching");
+		loop(&w);
+		code = w.code;
+	}
+	for (size_t i = 0; w.source && i < w.set.n; i++) {
+		channels_free(&w.source[i].there);
+		if (w.source[i].bus)
+			rpmsg_bus_set_event_fn(w.source[i].bus, NULL, NULL);
+	}
+	bus_close_set(&w.set);
+	free(w.source);
 	return code;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -38,12 +37,28 @@ const char *place_record(const struct place *p)
 
 /* ---- the lock ---- */
 
+pid_t place_holder(int fd, char *link, size_t size)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	char text[512] = "", *more;
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK)
+		return 0;
+	if (pread(fd, text, sizeof(text) - 1, 0) <= 0)
+		return -1;
+	more = strchr(text, '\n');
+	if (more)
+		snprintf(link, size, "%.*s", (int)strcspn(more + 1, "\n"), more + 1);
+	return atoi(text) > 0 ? atoi(text) : -1;
+}
+
 static void tell_holder(int fd, const char *name)
 {
-	char text[32] = "";
+	char link[8];
+	pid_t pid = place_holder(fd, link, sizeof(link));
 
-	if (pread(fd, text, sizeof(text) - 1, 0) > 0 && atoi(text) > 0)
-		tool_error("bus %s is already served by pid %d", name, atoi(text));
+	if (pid > 0)
+		tool_error("bus %s is already served by pid %d", name, (int)pid);
 	else
 		tool_error("bus %s is already served", name);
 }
@@ -58,6 +73,8 @@ static bool same_file(int fd, const char *path)
 /* A file that its holder removed while we waited for its lock is no lock: again. */
 static int take_lock(struct place *p, const char *name)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
 	for (;;) {
 		int fd = open(p->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
@@ -65,7 +82,7 @@ static int take_lock(struct place *p, const char *name)
 			tool_error("%s: %s", p->lock_path, strerror(errno));
 			return -errno;
 		}
-		if (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (fcntl(fd, F_OFD_SETLK, &lock)) {
 			tell_holder(fd, name);
 			close(fd);
 			return -EBUSY;

@@ -70,6 +70,8 @@ struct ep {
 	bool own;  /* the channel's own */
 	bool gone; /* its channel is */
 
+	int out_fd, in_fd; /* open also when no longer watched */
+
 	/* outbox.c */
 	struct watch out;
 	uint32_t credits;
@@ -147,6 +149,7 @@ struct client {
 	pid_t pid;
 	uid_t uid;
 	char command[32];
+	bool admitted;
 	struct ep_list eps;
 	TAILQ_HEAD(, chan) chans;
 	unsigned n_eps, n_chans, n_subscribers;
@@ -201,6 +204,8 @@ int link_open(struct served *b);
 struct place;
 /* Takes the lock, or tells who has it. */
 struct place *place_take(const char *name, const char *link);
+/* Who holds the lock file open as fd, 0 if nobody, -1 if it is not known; and what LINK he serves. */
+pid_t place_holder(int fd, char *link, size_t size);
 /* Puts a listening socket in its place; its fd, or -errno, told. */
 int place_listen(struct place *p, const struct options *opt);
 const char *place_socket(const struct place *p);
@@ -271,6 +276,8 @@ int policy_widen(const char *dir, const char *socket, const struct options *opt)
 
 /* Handles a request of len bytes. */
 void control_request(struct client *c, const void *data, size_t len);
+/* Ends a service or static channel. 0 or -errno. */
+int control_destroy(struct chan *ch);
 
 /* ---- endpoint.c ---- */
 
@@ -309,6 +316,8 @@ void outbox_state(struct ep *e);
 void outbox_fini(struct ep *e);
 /* Sends what waits for buffers, in order; false if some still does. */
 bool outbox_unpark(struct side *s);
+/* The endpoint that sends the next of them, or NULL. */
+struct rpmsg_endpoint *outbox_sender(struct side *s);
 /* The link is down: it will never be sent. */
 void outbox_fail_parked(struct side *s);
 

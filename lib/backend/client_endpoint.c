@@ -183,6 +183,7 @@ void client_unbind(struct endpoint *ept)
 {
 	struct client_endpoint *e = ept->backend;
 	struct client *c = client_of(ept->bus);
+	uint64_t failed;
 
 	lock_take(&c->bus.lock);
 	e->ept = NULL;
@@ -190,7 +191,9 @@ void client_unbind(struct endpoint *ept)
 	lock_drop(&c->bus.lock);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->in, NULL);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->out, NULL);
-	tell_failed(e, e->failed + ask_unbind(c, e->id));
+	failed = ask_unbind(c, e->id);
+	client_read_out(e);
+	tell_failed(e, failed + e->failed);
 	client_endpoint_put(e);
 }
 
@@ -279,7 +282,6 @@ int client_deliver(struct client *c, int max)
 		if (!e->ept || !e->ept->bound)
 			continue;
 		c->rx_len = m.len;
-		c->bus.rx++;
 		endpoint_deliver(&c->bus, e->ept, data, m.len, m.src);
 		n++;
 		if (c->left)

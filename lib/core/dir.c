@@ -10,6 +10,8 @@
 
 #include "core/core.h"
 
+#define NAME_MAX_LEN 32
+
 /* An environment variable that names something, or NULL. */
 static const char *env(const char *name)
 {
@@ -156,8 +158,8 @@ bool rpmsg_bus_name_valid(const char *name)
 
 	if (!name || !name_char(name[0]))
 		return false;
-	for (i = 1; name[i]; i++)
-		if (i == RPMSG_NAME_SIZE || !(name_char(name[i]) || name[i] == '.' || name[i] == '-'))
+	for (i = 1; name_char(name[i]) || name[i] == '.' || name[i] == '-'; i++)
+		if (i == NAME_MAX_LEN)
 			return false;
-	return true;
+	return name[i] == '\0';
 }

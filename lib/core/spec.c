@@ -106,16 +106,19 @@ struct rpmsg_bus *rpmsg_bus_open(const char *spec, const struct rpmsg_bus_option
 	return client_bus_open(spec, options);
 }
 
-/* Both ends need a turn or two to shake hands. */
-static int bring_up(struct rpmsg_bus *pair[2])
+/* Both ends need a turn or two to shake hands. That we took them does not say who will dispatch. */
+static int bring_up(struct rpmsg_bus *pair[2], struct link_loop *loop)
 {
 	for (int turn = 0; turn < 16; turn++) {
 		int err = rpmsg_bus_dispatch(pair[turn % 2], 0);
 
 		if (err < 0)
 			return err;
-		if (peek(&pair[0]->up) && peek(&pair[1]->up))
-			return 0;
+		if (!peek(&pair[0]->up) || !peek(&pair[1]->up))
+			continue;
+		poke(&loop->tid[0], 0);
+		poke(&loop->tid[1], 0);
+		return 0;
 	}
 	return fail(EPROTO, "the loop's ends do not come up");
 }
@@ -141,7 +144,7 @@ int rpmsg_bus_open_loop(struct rpmsg_bus *pair[2], const struct rpmsg_bus_option
 		return err;
 	}
 	pair[1] = virtio_bus_create(link[1], "loop", options);
-	err = pair[1] ? bring_up(pair) : -errno;
+	err = pair[1] ? bring_up(pair, link[0]->loop) : -errno;
 	if (err) {
 		rpmsg_bus_close(pair[0]);
 		rpmsg_bus_close(pair[1]);

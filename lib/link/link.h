@@ -59,8 +59,6 @@ struct link_ops {
 	enum link_change (*control)(struct link *link);
 	/* Tells the other side about queue q. Any thread. Never blocks, never raises a signal. */
 	void (*notify)(struct link *link, unsigned q);
-	/* Clears event_fd[q]. */
-	void (*drain)(struct link *link, unsigned q);
 	/* Drops the connection (broken ring): control reports LINK_DOWN next. */
 	void (*reset)(struct link *link);
 	void (*close)(struct link *link);
@@ -81,8 +79,11 @@ struct link {
 	uint32_t buffer_size;
 	uint8_t *buffers[2];        /* host side: what it posts on queue q */
 	uint64_t buffers_addr[2];   /* the same in the device's terms */
-	/* Readable when the other side notified us about queue q. To be taken out of
-	   any epoll at LINK_DOWN: the other side keeps it open too. */
+	/*
+	 * Readable when the other side notified us about queue q; reading 8 bytes
+	 * clears it. To be taken out of any epoll at LINK_DOWN: the other side keeps
+	 * it open too.
+	 */
 	int event_fd[2];
 
 	/* loop: who dispatches each side, so that a wait that cannot end is seen */

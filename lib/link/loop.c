@@ -55,7 +55,6 @@ static void loop_close(struct link *link)
 static const struct link_ops loop_ops = {
 	.control = loop_control,
 	.notify = shm_end_notify,
-	.drain = shm_end_drain,
 	.reset = shm_end_reset,
 	.close = loop_close,
 };
@@ -115,8 +114,8 @@ int link_loop_open(struct link *pair[2], const struct link_options *opt, struct 
 	int ret;
 
 	if (!shm_geometry_valid(opt->num, opt->buffer_size))
-		return fail(EINVAL, "loop: num=%u, size=%u: num is a power of two from 2 to 32768, "
-			    "size a multiple of 8 from 32 to 65536", opt->num, opt->buffer_size);
+		return fail(EINVAL, "loop: num=%u, size=%u: " SHM_GEOMETRY, opt->num,
+			    opt->buffer_size);
 	host = loop_end_new(RPMSG_SIDE_HOST, opt, log);
 	if (host)
 		remote = loop_end_new(RPMSG_SIDE_REMOTE, opt, log);

@@ -289,7 +289,6 @@ static void shm_close(struct link *link)
 static const struct link_ops shm_ops = {
 	.control = shm_control,
 	.notify = shm_end_notify,
-	.drain = shm_end_drain,
 	.reset = shm_end_reset,
 	.close = shm_close,
 };
@@ -335,8 +334,7 @@ static int check_options(const char *name, enum rpmsg_side side, const struct li
 	if (side != RPMSG_SIDE_HOST && side != RPMSG_SIDE_REMOTE)
 		return fail(EINVAL, "shm:%s: no side %d", name, side);
 	if (!shm_geometry_valid(opt->num, opt->buffer_size))
-		return fail(EINVAL, "shm:%s: num=%u, size=%u: num is a power of two from 2 to 32768, "
-			    "size a multiple of 8 from 32 to 65536", name, opt->num,
+		return fail(EINVAL, "shm:%s: num=%u, size=%u: " SHM_GEOMETRY, name, opt->num,
 			    opt->buffer_size);
 	return 0;
 }

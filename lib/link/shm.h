@@ -92,6 +92,8 @@ struct shm_layout {
 
 #define SHM_RING_ALIGN 64u /* the host's part and the remote's share no cache line */
 
+#define SHM_GEOMETRY \
+	"num is a power of two from 2 to 32768, size a multiple of 8 from 32 to 65536"
 bool shm_geometry_valid(uint32_t num, uint32_t buffer_size);
 void shm_layout(struct shm_layout *lay, uint32_t num, uint32_t buffer_size);
 
@@ -139,7 +141,6 @@ void shm_end_warn(struct shm_end *end, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 void shm_end_notify(struct link *link, unsigned q);
-void shm_end_drain(struct link *link, unsigned q);
 void shm_end_reset(struct link *link);
 
 /* ---- locks (shm_lock.c) ---- */

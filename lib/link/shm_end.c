@@ -16,21 +16,16 @@
 
 #include "link/shm.h"
 
-static void say(struct shm_end *end, enum rpmsg_log_level level, const char *fmt, va_list ap)
-{
-	char text[192];
-
-	vsnprintf(text, sizeof(text), fmt, ap);
-	log_say(end->link.log, level, "%s: %s", end->name, text);
-}
-
 void shm_end_warn(struct shm_end *end, const char *fmt, ...)
 {
+	enum rpmsg_log_level level = end->quiet ? RPMSG_LOG_DEBUG : RPMSG_LOG_WARNING;
+	char text[192];
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(end, end->quiet ? RPMSG_LOG_DEBUG : RPMSG_LOG_WARNING, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	log_say(end->link.log, level, "%s: %s", end->name, text);
 	end->quiet = true;
 }
 
@@ -71,7 +66,8 @@ static void place_rings(struct link *link, const struct shm_ring_place place[2])
 }
 
 /* Takes the event fds out of a SETUP: in and out are the first for us and for the other side. */
-static int take_events(struct shm_end *end, struct shm_message *msg, enum shm_fd in, enum shm_fd out)
+static int take_events(struct shm_end *end, struct shm_message *msg, enum shm_fd in,
+		       enum shm_fd out)
 {
 	unsigned q;
 
@@ -190,8 +186,8 @@ static int check_rings(struct shm_end *end, const struct shm_setup *setup)
 			return refuse(end, "SETUP: ring[%u].%s: %" PRIu64 " is not aligned to %u",
 				      i / 3, part[i % 3], at[i], align[i % 3]);
 		if (len[i % 3] > setup->size || at[i] > setup->size - len[i % 3])
-			return refuse(end, "SETUP: ring[%u].%s: %" PRIu64 " lies outside the memory",
-				      i / 3, part[i % 3], at[i]);
+			return refuse(end, "SETUP: ring[%u].%s: %" PRIu64
+				      " lies outside the memory", i / 3, part[i % 3], at[i]);
 		for (j = 0; j < i; j++)
 			if (at[i] < at[j] + len[j % 3] && at[j] < at[i] + len[i % 3])
 				return refuse(end, "SETUP: ring[%u].%s overlaps ring[%u].%s", i / 3,
@@ -420,14 +416,6 @@ void shm_end_notify(struct link *link, unsigned q)
 
 	/* A counter that is full wakes the other side just as well. */
 	if (write(end->call_fd[q], &one, sizeof(one)) < 0)
-		return;
-}
-
-void shm_end_drain(struct link *link, unsigned q)
-{
-	uint64_t n;
-
-	if (read(link->event_fd[q], &n, sizeof(n)) < 0)
 		return;
 }
 

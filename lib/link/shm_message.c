@@ -41,7 +41,8 @@ static void take_fds(struct shm_message *msg, struct msghdr *mh)
 			continue;
 		n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < n && msg->n_fds < SHM_FDS; i++)
-			memcpy(&msg->fd[msg->n_fds++], CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+			memcpy(&msg->fd[msg->n_fds++], CMSG_DATA(cm) + i * sizeof(int),
+			       sizeof(int));
 	}
 }
 

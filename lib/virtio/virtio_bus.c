@@ -49,8 +49,10 @@ void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken)
 	if (broken || n <= MALFORMED_LOGGED)
 		log_say(&bus->log, RPMSG_LOG_ERROR, "bus %s: %s%s", bus->name, why,
 			broken ? "; the link is reset" : "");
-	if (broken)
-		vb->link->ops->reset(vb->link);
+	if (!broken)
+		return;
+	poke(&vb->broken, true);
+	vb->link->ops->reset(vb->link);
 }
 
 /* ---- up and down ---- */
@@ -106,6 +108,7 @@ static int set_up(struct virtio_bus *vb)
 	int err;
 
 	vb->generation++;
+	poke(&vb->broken, false);
 	vb->swap = opt.swap;
 	vb->buffer_size = link->buffer_size;
 	vb->num = link->num;
@@ -287,7 +290,7 @@ static int ring_messages(struct virtio_bus *vb)
 		return 0;
 	lock_take(&vb->bus.lock);
 	vb->rx_kicked = false;
-	while (n < DISPATCH_MAX && peek(&vb->pending) == LINK_SAME) {
+	while (n < DISPATCH_MAX && peek(&vb->pending) == LINK_SAME && !peek(&vb->broken)) {
 		n += vb->host ? rx_messages_host(vb, DISPATCH_MAX - n) :
 				rx_messages_remote(vb, DISPATCH_MAX - n);
 		if (n < DISPATCH_MAX && !rx_arm(vb))

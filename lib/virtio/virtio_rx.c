@@ -229,6 +229,8 @@ static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb,
 		if (got == 0 || __builtin_expect(peek(&vb->pending) != LINK_SAME, 0))
 			break;
 		n++;
+		if (__builtin_expect(got < 0, 0) && peek(&vb->broken))
+			break;
 		if (__builtin_expect(got > 0 && !vb->rx.held, 1))
 			return_buffer(vb, vb->rx.head, host);
 	}

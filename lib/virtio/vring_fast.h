@@ -11,6 +11,7 @@
 
 #include "virtio/barrier.h"
 #include "virtio/byteorder.h"
+#include "virtio/vring.h"
 
 #define VRING_RARE(cond) __builtin_expect(!!(cond), 0)
 #define VRING_BODY static inline __attribute__((always_inline))

@@ -17,6 +17,7 @@
 # At the end of a case all that was started is ended. What does not end, or
 # was left by something else than start (but for a rpmsgd that a tool started), fails the case.
 
+bats_require_minimum_version 1.5.0
 bats_load_library bats-support
 bats_load_library bats-assert
 bats_load_library bats-file
@@ -161,9 +162,19 @@ stop()
 
 serve()
 {
-	local name=rpmsg0
+	local ready=$BATS_TEST_TMPDIR/ready.${#started_all[@]}
 	[[ $# -gt 0 ]] || set -- rpmsg0=loop
-	[[ ${!#} == *=* ]] && name=${!#} && name=${name%%=*}
-	start rpmsgd "$@"
-	wait_for test -S "$RPMSG_DIR/$name.sock"
+	start rpmsgd_ready "$ready" "$@"
+	wait_for ready_or_ended "$ready" "$started"
+	[[ -s $ready ]] || fail "rpmsgd ended: $(cat "$started_err")"
+}
+
+rpmsgd_ready()
+{
+	exec rpmsgd --ready-fd=9 "${@:2}" 9>"$1"
+}
+
+ready_or_ended()
+{
+	[[ -s $1 ]] || ! alive "$2"
 }

@@ -6,8 +6,10 @@
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/core.h"
 #include "link/link.h"
@@ -99,6 +101,39 @@ static inline unsigned count_entries(const char *path)
 static inline unsigned count_fds(void)
 {
 	return count_entries("/proc/self/fd");
+}
+
+/* A directory of our own as RPMSG_DIR. */
+static inline int dir_set_up(void **state)
+{
+	char *dir = strdup("/tmp/rpmsg-shm-XXXXXX");
+
+	if (!dir || !mkdtemp(dir) || setenv("RPMSG_DIR", dir, 1))
+		return -1;
+	*state = dir;
+	return 0;
+}
+
+/* Fails if anything was left there. */
+static inline int dir_tear_down(void **state)
+{
+	int ret = rmdir(*state);
+
+	free(*state);
+	return ret;
+}
+
+static inline void dir_path(char *path, size_t size, const char *file)
+{
+	snprintf(path, size, "%s/%s", getenv("RPMSG_DIR"), file);
+}
+
+static inline bool dir_has(const char *file)
+{
+	char path[256];
+
+	dir_path(path, sizeof(path), file);
+	return !access(path, F_OK);
 }
 
 #endif

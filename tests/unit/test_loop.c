@@ -69,6 +69,7 @@ static void comes_up(void **state)
 static void one_mapping(void **state)
 {
 	struct link *pair[2];
+	void *there;
 	int q;
 
 	(void)state;
@@ -79,8 +80,8 @@ static void one_mapping(void **state)
 		assert_ptr_equal(pair[0]->ring[q].desc, pair[1]->ring[q].desc);
 		assert_ptr_equal(pair[0]->ring[q].avail, pair[1]->ring[q].avail);
 		assert_ptr_equal(pair[0]->ring[q].used, pair[1]->ring[q].used);
-		assert_ptr_equal(vring_translate(&pair[1]->regions, pair[0]->buffers_addr[q], 16 * 64),
-				 pair[0]->buffers[q]);
+		there = vring_translate(&pair[1]->regions, pair[0]->buffers_addr[q], 16 * 64);
+		assert_ptr_equal(there, pair[0]->buffers[q]);
 	}
 	close_pair(pair);
 }
@@ -148,6 +149,7 @@ static void notifies(void **state)
 {
 	struct link *pair[2];
 	unsigned i, q, n;
+	uint64_t count;
 
 	(void)state;
 	open_pair(pair, 16, 64);
@@ -162,9 +164,9 @@ static void notifies(void **state)
 			assert_true(readable(to->event_fd[q], 0));
 			assert_false(readable(to->event_fd[!q], 0));
 			assert_false(readable(from->event_fd[q], 0));
-			to->ops->drain(to, q);
+			assert_int_equal(read(to->event_fd[q], &count, sizeof(count)), 8);
 			assert_false(readable(to->event_fd[q], 0));
-			to->ops->drain(to, q);
+			assert_int_equal(read(to->event_fd[q], &count, sizeof(count)), -1);
 		}
 	}
 	close_pair(pair);

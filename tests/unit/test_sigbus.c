@@ -251,8 +251,9 @@ static void info_handler(int sig, siginfo_t *info, void *context)
 	sigset_t mask;
 
 	pthread_sigmask(SIG_BLOCK, NULL, &mask);
-	_exit(sig == SIGBUS && info->si_addr == wanted && context && sigismember(&mask, SIGUSR1) == 1
-		      ? 42 : 43);
+	if (sigismember(&mask, SIGUSR1) != 1)
+		_exit(44);
+	_exit(sig == SIGBUS && info->si_addr == wanted && context ? 42 : 43);
 }
 
 static void run_info_handler(void)

@@ -343,6 +343,32 @@ static void test_unchanged_descriptors_are_not_rewritten(void **state)
 	free(p.data);
 }
 
+static void test_described_once(void **state)
+{
+	struct vring_buf buf;
+	struct pair p;
+
+	(void)state;
+	for (unsigned v = 0; v < PAIR_VARIANTS; v++) {
+		pair_open(&p, 4, pair_variant(v));
+		for (uint32_t i = 0; i < 4; i++)
+			vring_driver_describe(&p.drv, (uint16_t)i, pair_addr(i), PAIR_SIZE, i & 1);
+		for (uint32_t i = 0; i < 12; i++) {
+			const uint16_t id = must_alloc(&p);
+
+			vring_driver_add_again(&p.drv, id, i + 1);
+			assert_int_equal(vring_device_take(&p.dev, &buf, id & 1), 1);
+			assert_int_equal(buf.head, id);
+			assert_int_equal(buf.len, i + 1);
+			assert_ptr_equal(buf.ptr, p.data + (size_t)id * PAIR_SIZE);
+			vring_device_return(&p.dev, buf.head, i);
+			must_get_used(&p, id, i);
+			vring_driver_free(&p.drv, id);
+		}
+		pair_close(&p);
+	}
+}
+
 /* ---- notifications ---- */
 
 /* Straight from the definition: is event one of old, old + 1, ... now - 1? */
@@ -828,6 +854,7 @@ int main(void)
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_untake),
 		cmocka_unit_test(test_unchanged_descriptors_are_not_rewritten),
+		cmocka_unit_test(test_described_once),
 		cmocka_unit_test(test_need_event),
 		cmocka_unit_test(test_notifications),
 		cmocka_unit_test(test_event_is_for_one),

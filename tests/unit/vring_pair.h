@@ -40,7 +40,7 @@ static inline struct vring_options pair_variant(unsigned i)
 	};
 }
 
-/* Ends and memory as they are before the first buffer. The blocks end where the rings and data do. */
+/* Both ends as they are before the first buffer. */
 static inline void pair_reset(struct pair *p)
 {
 	vring_driver_fini(&p->drv);
@@ -50,6 +50,7 @@ static inline void pair_reset(struct pair *p)
 	assert_int_equal(vring_device_init(&p->dev, &p->vr, &p->regions, &p->opt), 0);
 }
 
+/* Rings and data end where their blocks do, so that a sanitizer sees the first byte past them. */
 static inline void pair_open(struct pair *p, uint32_t num, struct vring_options opt)
 {
 	const size_t align = 64;

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Transmit buffers, shared among those who send. A credit is a buffer that is free
+ * and promised. Who does not use his credits does not stop the others: while any
+ * buffer is free, one more is promised to whoever has none, and should the idle
+ * one turn up after all, his messages wait here for a buffer (outbox.c).
+ */
+#include <poll.h>
+
+#include "rpmsgd.h"
+
+static uint32_t free_buffers(struct side *s)
+{
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+
+	return !rpmsg_bus_get_info(s->bus, &info) && info.up ? info.tx_free : 0;
+}
+
+static void take(struct ep *e, uint32_t n)
+{
+	if (!e->credits && n)
+		e->side->n_creditors++;
+	e->credits += n;
+	e->side->credits_out += n;
+}
+
+static void give_back(struct ep *e, uint32_t n)
+{
+	e->credits -= n;
+	e->side->credits_out -= n;
+	if (!e->credits && n)
+		e->side->n_creditors--;
+}
+
+void credit_spend(struct ep *e)
+{
+	give_back(e, 1);
+}
+
+static void stop_waiting(struct ep *e)
+{
+	if (!e->waiting)
+		return;
+	e->waiting = false;
+	TAILQ_REMOVE(&e->side->waiters, e, in_waiters);
+}
+
+void credit_void(struct ep *e)
+{
+	stop_waiting(e);
+	give_back(e, e->credits);
+}
+
+/* How many of wanted e gets now. */
+static uint32_t share(struct ep *e, uint32_t wanted)
+{
+	struct side *s = e->side;
+	uint32_t most = proto_credit_max(s->buffer_size), fair = s->num / 2 / (s->n_creditors + 1);
+	int64_t left;
+
+	if (!s->up || e->gone || e->credits >= most || !outbox_unpark(s))
+		return 0;
+	left = free_buffers(s);
+	if (!left)
+		return 0;
+	left -= s->credits_out;
+	if (left <= 0)
+		return !e->credits;
+	if (wanted > most - e->credits)
+		wanted = most - e->credits;
+	if (wanted > fair)
+		wanted = fair ? fair : 1;
+	return wanted < left ? wanted : (uint32_t)left;
+}
+
+static void wait_in_line(struct ep *e, uint32_t wanted)
+{
+	e->wanted = wanted;
+	if (e->waiting)
+		return;
+	e->waiting = true;
+	TAILQ_INSERT_TAIL(&e->side->waiters, e, in_waiters);
+}
+
+/* Whether somebody is in line before e. */
+static bool others_wait(const struct ep *e)
+{
+	const struct ep *first = TAILQ_FIRST(&e->side->waiters);
+
+	return first && first != e && !first->credits;
+}
+
+void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
+{
+	struct side *s = e->side, *other = side_other(s);
+	uint32_t got = others_wait(e) ? 0 : share(e, n);
+
+	/* On a loop it is for us to take what lies in the ring: "full" is said only when it is. */
+	if (!got && other && s->up && !e->credits) {
+		side_dispatch(other);
+		side_dispatch(s);
+		got = others_wait(e) ? 0 : share(e, n);
+	}
+	if (!outbox_credit(e, seq, got, wait && !got)) {
+		client_doom(e->client, "asks for credits and does not read the answers");
+		return;
+	}
+	take(e, got);
+	if (got) {
+		stop_waiting(e);
+	} else if (wait && s->up && !e->gone) {
+		wait_in_line(e, n);
+		credit_pump(s);
+	}
+}
+
+/* Serves those in line as far as buffers go; true if nobody is left. */
+static bool serve_line(struct side *s)
+{
+	struct ep *e, *next;
+
+	for (e = TAILQ_FIRST(&s->waiters); e; e = next) {
+		uint32_t n = share(e, e->wanted);
+
+		next = TAILQ_NEXT(e, in_waiters);
+		/* Who has credits that he keeps to himself does not hold up the line. */
+		if (!n && !e->credits)
+			return false;
+		if (!n)
+			continue;
+		stop_waiting(e);
+		if (outbox_credit(e, 0, n, false))
+			take(e, n);
+	}
+	return TAILQ_EMPTY(&s->waiters);
+}
+
+void credit_pump(struct side *s)
+{
+	const struct ep *first;
+	struct rpmsg_endpoint *any;
+
+	if (TAILQ_EMPTY(&s->waiters) && STAILQ_EMPTY(&s->parked))
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (outbox_unpark(s) && serve_line(s))
+			return;
+		first = TAILQ_FIRST(&s->waiters);
+		any = first ? first->rep : outbox_sender(s);
+		/* Also asks the bus to wake us when a buffer comes back. */
+		if (!any || rpmsg_poll(any) != POLLOUT)
+			return;
+	}
+}

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-2-Clause
+__rpmsg_complete_common rpmsg-send
+complete -c rpmsg-send -s n -l name -x -a '(__rpmsg_services)' -d 'The service'
+complete -c rpmsg-send -s d -l dst -x -d 'The destination'
+complete -c rpmsg-send -s s -l src -x -d 'Our address'
+complete -c rpmsg-send -l spoof -x -d 'From this address without binding it'
+complete -c rpmsg-send -s c -l count -x -d 'Send so many times'
+complete -c rpmsg-send -s i -l interval -x -d 'Pause between messages'
+complete -c rpmsg-send -s x -l hex -d 'Payloads are hex digits of one message'
+complete -c rpmsg-send -s e -l escapes -d '\n \0 \xHH mean a byte'
+complete -c rpmsg-send -s f -l file -r -F -d 'The whole file is the message'
+complete -c rpmsg-send -s l -l lines -d 'Each line is a message'
+complete -c rpmsg-send -l try -d 'Do not wait for a transmit buffer'
+complete -c rpmsg-send -l reply -d 'Wait for answers and print them'
+complete -c rpmsg-send -l from -x -a any -d 'Whose answers count'
+complete -c rpmsg-send -l expect -x -d 'End with 3 if an answer is not this'
+complete -c rpmsg-send -l ping -d 'Time one message after the other'
+complete -c rpmsg-send -l max-rtt -x -d 'End with 3 if a round trip took longer'

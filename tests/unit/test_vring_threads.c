@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The driver in one thread, the device in another: what one publishes the other must see. */
+#include "vring_pair.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define POLLED 100000u
+#define SLEPT_FOR 20000u
+#define PATIENCE_MS 60000 /* a wake-up that has not come by then is lost */
+
+struct ends {
+	struct pair p;
+	bool sleeping;         /* wait for notifications, or look again and again */
+	uint32_t buffers;
+	bool device_writes;
+	int kick_fd, call_fd;
+	const char *trouble;   /* the device thread's; checked by the other */
+	unsigned device_slept, driver_slept;
+};
+
+/* ---- notifications ---- */
+
+static void notify(int fd)
+{
+	const uint64_t one = 1;
+
+	if (write(fd, &one, sizeof(one)) != sizeof(one))
+		abort();
+}
+
+/* False if nobody told us in time. */
+static bool wait_for(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint64_t n;
+
+	return poll(&pfd, 1, PATIENCE_MS) == 1 && read(fd, &n, sizeof(n)) == sizeof(n);
+}
+
+/* ---- device ---- */
+
+static bool device_wait(struct ends *e)
+{
+	if (!e->sleeping) {
+		sched_yield();
+		return true;
+	}
+	if (vring_device_arm(&e->p.dev))
+		return true;
+	e->device_slept++;
+	if (!wait_for(e->kick_fd))
+		return false;
+	vring_device_disarm(&e->p.dev);
+	return true;
+}
+
+static void fill(uint8_t *to, uint32_t n)
+{
+	for (uint32_t i = 0; i < PAIR_SIZE / sizeof(n); i++)
+		memcpy(to + i * sizeof(n), &n, sizeof(n));
+}
+
+static bool filled(const uint8_t *from, uint32_t n)
+{
+	uint8_t want[PAIR_SIZE];
+
+	fill(want, n);
+	return memcmp(from, want, sizeof(want)) == 0;
+}
+
+static const char *device_run(struct ends *e)
+{
+	struct vring_buf buf;
+	int ret;
+
+	for (uint32_t n = 0; n < e->buffers; n++) {
+		while ((ret = vring_device_take(&e->p.dev, &buf, e->device_writes)) == 0)
+			if (!device_wait(e))
+				return "the device was not kicked";
+		if (ret < 0)
+			return e->p.dev.why;
+		if (e->device_writes)
+			fill(buf.ptr, n);
+		else if (!filled(buf.ptr, n))
+			return "the device reads what was not sent";
+		vring_device_return(&e->p.dev, buf.head, n);
+		if (vring_device_call_needed(&e->p.dev))
+			notify(e->call_fd);
+	}
+	return NULL;
+}
+
+static void *device_thread(void *arg)
+{
+	struct ends *e = arg;
+
+	e->trouble = device_run(e);
+	return NULL;
+}
+
+/* ---- driver ---- */
+
+static bool driver_wait(struct ends *e)
+{
+	if (!e->sleeping) {
+		sched_yield();
+		return true;
+	}
+	if (vring_driver_arm(&e->p.drv))
+		return true;
+	e->driver_slept++;
+	if (!wait_for(e->call_fd))
+		return false;
+	vring_driver_disarm(&e->p.drv);
+	return true;
+}
+
+static void driver_add(struct ends *e, uint32_t n)
+{
+	const uint16_t id = (uint16_t)vring_driver_alloc(&e->p.drv);
+
+	if (!e->device_writes)
+		fill(e->p.data + (size_t)id * PAIR_SIZE, n);
+	vring_driver_add(&e->p.drv, id, pair_addr(id), PAIR_SIZE, e->device_writes);
+	if (vring_driver_kick_needed(&e->p.drv))
+		notify(e->kick_fd);
+}
+
+static const char *driver_run(struct ends *e)
+{
+	uint32_t sent = 0, back = 0, len;
+	uint16_t id;
+	int ret;
+
+	while (back < e->buffers) {
+		while (sent < e->buffers && e->p.drv.n_free)
+			driver_add(e, sent++);
+		ret = vring_driver_get_used(&e->p.drv, &id, &len);
+		if (ret < 0)
+			return e->p.drv.why;
+		if (ret == 0 && !driver_wait(e))
+			return "the driver was not called";
+		if (ret == 0)
+			continue;
+		if (len != back || (e->device_writes && !filled(e->p.data + (size_t)id * PAIR_SIZE, back)))
+			return "the driver reads what was not written";
+		vring_driver_free(&e->p.drv, id);
+		back++;
+	}
+	return NULL;
+}
+
+/* ---- both ---- */
+
+static void run(uint32_t num, unsigned variant, bool sleeping, bool device_writes)
+{
+	struct ends e = {
+		.sleeping = sleeping,
+		.buffers = sleeping ? SLEPT_FOR : POLLED,
+		.device_writes = device_writes,
+	};
+	const char *trouble;
+	pthread_t thread;
+
+	pair_open(&e.p, num, pair_variant(variant));
+	e.kick_fd = eventfd(0, EFD_CLOEXEC);
+	e.call_fd = eventfd(0, EFD_CLOEXEC);
+	assert_true(e.kick_fd >= 0 && e.call_fd >= 0);
+	if (!sleeping) {
+		vring_driver_disarm(&e.p.drv);
+		vring_device_disarm(&e.p.dev);
+	}
+	assert_int_equal(pthread_create(&thread, NULL, device_thread, &e), 0);
+	trouble = driver_run(&e);
+	if (trouble)
+		fail_msg("%s (num %u, variant %u)", trouble, num, variant);
+	pthread_join(thread, NULL);
+	if (e.trouble)
+		fail_msg("%s (num %u, variant %u)", e.trouble, num, variant);
+	if (sleeping && num == 2)
+		assert_true(e.device_slept + e.driver_slept > 0);
+	close(e.kick_fd);
+	close(e.call_fd);
+	pair_close(&e.p);
+}
+
+static void test_polling(void **state)
+{
+	(void)state;
+	for (unsigned v = 0; v < PAIR_VARIANTS; v++) {
+		run(64, v, false, false);
+		run(64, v, false, true);
+	}
+}
+
+/* Small rings are empty and full all the time, so nearly every buffer meets a sleeper. */
+static void test_sleeping(void **state)
+{
+	(void)state;
+	for (unsigned v = 0; v < PAIR_VARIANTS; v++) {
+		run(2, v, true, false);
+		run(16, v, true, true);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_polling),
+		cmocka_unit_test(test_sleeping),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
