@@ -15,7 +15,7 @@ struct letter {
 };
 
 struct outbox {
-	STAILQ_HEAD(, letter) letters;
+	STAILQ_HEAD(letter_list, letter) letters;
 	size_t n;
 };
 

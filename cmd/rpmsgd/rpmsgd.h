@@ -252,8 +252,8 @@ void client_event(struct client *c, const struct proto_event *ev);
 /* To be closed at the round's end. why: static text, or NULL if it went by itself. */
 void client_doom(struct client *c, const char *why);
 void client_free(struct client *c);
-/* Closes those that are to be. */
-void client_bury(struct served *b);
+/* Closes those that are to be; true if any. */
+bool client_bury(struct served *b);
 /* Closes those of the bus whose process has ended, though their turn has not come. True if any. */
 bool client_reap(struct served *b, const struct client *but);
 
