@@ -388,16 +388,20 @@ static void remote_takes_a_good_one(void **state)
 
 static void remote_refuses_talk_after_up(void **state)
 {
+	struct shm_accept accepted;
 	struct fake_host h;
 
 	(void)state;
 	fake_host_start(&h);
 	fake_host_send(&h);
+	assert_int_equal(recv(h.sock, &accepted, sizeof(accepted), 0), sizeof(accepted));
 	send_ready(&h);
 	assert_int_equal(h.remote->ops->control(h.remote), LINK_UP);
 	send_ready(&h);
 	assert_int_equal(h.remote->ops->control(h.remote), LINK_DOWN);
 	assert_non_null(strstr(text.text, "message after the handshake"));
+	assert_true(at_end(h.sock));
+	assert_true(readable(h.remote->control_fd, 0));
 	fake_host_end(&h);
 }
 
