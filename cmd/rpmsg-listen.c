@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rpmsg-listen: shows, records and answers messages. */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/number.h"
@@ -163,5 +164,8 @@ int main(int argc, char **argv)
 	if (code == TOOL_OK)
 		code = listen_run(&l);
 	l.code = tool_exit_worse(l.code, code);
-	return run_finish(sink_close(&l));
+	code = sink_close(&l);
+	if (cfg.strict && l.lost && !fflush(stdout))
+		return TOOL_FAIL; /* also after a signal, which is how watching usually ends */
+	return run_finish(code);
 }

@@ -361,10 +361,11 @@ RPMSG_API struct rpmsg_endpoint *rpmsg_channel_bind(struct rpmsg_device *rpdev, 
 						    void *priv);
 
 #define RPMSG_SERVICE_PERSIST 1U /* belongs to the bus, not to this client (rpmsgd only) */
+#define RPMSG_SERVICE_ON_BIND 2U /* announced when rpmsg_channel_bind() has bound it: nobody can be too early */
 
 /*
- * Offers a service: a channel {name, src, ANY} that is announced to the other
- * side now, as soon as a buffer is free, and again after each bring-up. src
+ * Offers a service: a channel {name, src, ANY} that is announced to the other side
+ * now (or when bound, by flag), as soon as a buffer is free, and again after each bring-up. src
  * ANY: the lowest free dynamic address, reserved until the service ends. Bind its
  * endpoint with rpmsg_channel_bind(). Ended, and withdrawn, by
  * rpmsg_service_destroy(), or with the bus. Not announced without F_NS.

@@ -8,7 +8,6 @@
 
 #include "filter.h"
 #include "number.h"
-#include "services.h"
 
 struct term {
 	char *glob; /* name GLOB, or NULL: addr ADDR */
@@ -131,12 +130,8 @@ void filter_free(struct filter *f)
 
 static bool term_match(const struct term *t, const struct rpmsg_record *m, const char *service)
 {
-	struct announcement a;
-
 	if (!t->glob)
 		return m->src == t->addr || m->dst == t->addr;
-	if (announcement_read(m, &a))
-		return fnmatch(t->glob, a.name, 0) == 0;
 	return service && fnmatch(t->glob, service, 0) == 0;
 }
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * EXPR: which messages are of interest. "name GLOB" is the traffic of a service,
- * its announcements included; "addr ADDR" what comes from or goes to an address;
- * several are joined by "and".
+ * EXPR: which messages are of interest. "name GLOB" is what belongs to a service,
+ * "addr ADDR" what comes from or goes to an address; several are joined by "and".
  */
 #ifndef CMD_FILTER_H
 #define CMD_FILTER_H
@@ -19,7 +18,7 @@ struct filter;
 struct filter *filter_parse(char *const *args, size_t n, char *error, size_t size);
 void filter_free(struct filter *f);
 
-/* service may be NULL. */
+/* service: of the message, or NULL. */
 bool filter_match(const struct filter *f, const struct rpmsg_record *m, const char *service);
 
 #endif

@@ -4,11 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int pass(const struct rpmsg_channel_status *st, void *arg)
+{
+	(void)st;
+	(void)arg;
+	return 1;
+}
+
 bool reopen_needed(struct rpmsg_bus *bus)
 {
 	struct rpmsg_bus_info info = { .size = sizeof(info) };
 
-	return rpmsg_bus_get_info(bus, &info) == -EPIPE;
+	if (!rpmsg_bus_get_info(bus, &info) && info.up)
+		return false;
+	return rpmsg_bus_for_each_channel(bus, pass, NULL) == -EPIPE;
 }
 
 static bool names_all(const struct tool_config *config)

@@ -270,7 +270,7 @@ static enum tool_exit offer_service(struct part *p)
 	const struct config *cfg = p->l->cfg;
 	char text[64];
 
-	p->service = rpmsg_service_create(p->bus, cfg->name, cfg->src, 0);
+	p->service = rpmsg_service_create(p->bus, cfg->name, cfg->src, RPMSG_SERVICE_ON_BIND);
 	if (p->service)
 		return bind_channel(p, p->service);
 	snprintf(text, sizeof(text), "cannot offer '%s'", cfg->name);

@@ -18,6 +18,16 @@ static enum tool_exit open_filter(struct listen *l)
 	return tool_usage_error("expression: %s", error);
 }
 
+static void write_failed(struct listen *l, const char *file, int err)
+{
+	l->done = true;
+	run_write_failed(err);
+	if (run_signal() == SIGPIPE)
+		return;
+	tool_error("%s: %s", strcmp(file, "-") ? file : "standard output", rpmsg_strerror(err));
+	l->code = tool_exit_worse(l->code, TOOL_FAIL);
+}
+
 static enum tool_exit open_capture(struct listen *l)
 {
 	int err;
@@ -27,7 +37,7 @@ static enum tool_exit open_capture(struct listen *l)
 	err = pcap_writer_open(l->cfg->write, &l->capture);
 	if (!err)
 		return TOOL_OK;
-	tool_error("%s: %s", l->cfg->write, rpmsg_strerror(err));
+	write_failed(l, l->cfg->write, err);
 	return TOOL_FAIL;
 }
 
@@ -48,16 +58,6 @@ enum tool_exit sink_open(struct listen *l)
 	format_init(&l->format);
 	run_watch_stdout();
 	return open_capture(l);
-}
-
-static void write_failed(struct listen *l, const char *file, int err)
-{
-	l->done = true;
-	run_write_failed(err);
-	if (run_signal() == SIGPIPE)
-		return;
-	tool_error("%s: %s", strcmp(file, "-") ? file : "standard output", rpmsg_strerror(err));
-	l->code = tool_exit_worse(l->code, TOOL_FAIL);
 }
 
 static void print(struct listen *l, const struct rpmsg_record *m, const char *service)
@@ -89,11 +89,12 @@ static void capture(struct listen *l, const struct rpmsg_record *m)
 void sink_message(struct listen *l, const struct rpmsg_record *m)
 {
 	const char *service;
+	struct announcement a;
 
 	if (l->done)
 		return;
 	services_learn(l->services, m);
-	service = services_find(l->services, m);
+	service = announcement_read(m, &a) ? a.name : services_find(l->services, m);
 	if (!filter_match(l->filter, m, service))
 		return;
 	l->seen++;
@@ -191,11 +192,23 @@ static void close_capture(struct listen *l)
 		write_failed(l, l->cfg->write, err);
 }
 
+/* The count was not reached in time. A signal or the end of a file is no such thing. */
+static void check_count(struct listen *l)
+{
+	if (l->code != TOOL_OK || l->seen >= l->cfg->count || run_stopped() ||
+	    run_now() < l->deadline)
+		return;
+	tool_error("only %" PRIu64 " of %" PRIu64 " messages came in time", l->seen, l->cfg->count);
+	l->code = TOOL_LATE;
+}
+
 enum tool_exit sink_close(struct listen *l)
 {
 	close_capture(l);
-	if (l->running)
+	if (l->running) {
 		summary(l);
+		check_count(l);
+	}
 	if (l->cfg->strict && l->lost) {
 		tool_error("messages were lost");
 		l->code = tool_exit_worse(l->code, TOOL_FAIL);

@@ -20,7 +20,7 @@ static enum tool_exit wait_announced(struct rpmsg_bus *bus, int64_t deadline)
 	for (;;) {
 		n = rpmsg_bus_dispatch(bus, 0);
 		if (n >= 0 || n == -EINTR)
-			n = bus_info(bus, &info);
+			n = reopen_needed(bus) ? -EPIPE : bus_info(bus, &info);
 		if (n) {
 			bus_error("the announcement is not sent", n);
 			return n == -EPIPE ? TOOL_LINK_DOWN : TOOL_FAIL;

@@ -193,6 +193,15 @@ static void renew(struct watch *w, size_t i)
 		begin(s);
 }
 
+/* A file gets what there is, too, before nothing happens for a while. */
+static void flush(struct watch *w)
+{
+	if (w->done || !fflush(stdout))
+		return;
+	w->code = output_result(-errno);
+	w->done = true;
+}
+
 /* Sleeps until a bus has something; false at the deadline or the end. */
 static bool wait_for_events(struct watch *w)
 {
@@ -200,6 +209,7 @@ static bool wait_for_events(struct watch *w)
 	int64_t deadline = w->cfg->deadline, again = NUMBER_FOREVER;
 	int n;
 
+	flush(w);
 	for (size_t i = 0; i < w->set.n; i++) {
 		struct rpmsg_bus *bus = w->source[i].bus;
 

@@ -253,7 +253,8 @@ static struct chan *create(struct client *c, const struct proto_create *req)
 
 	c->side->causer = c;
 	if (req->origin == RPMSG_CHANNEL_SERVICE)
-		rpdev = rpmsg_service_create(bus, req->info.name, req->info.src, 0);
+		rpdev = rpmsg_service_create(bus, req->info.name, req->info.src,
+					     req->flags & RPMSG_SERVICE_ON_BIND);
 	else
 		rpdev = rpmsg_channel_create(rpmsg_bus_device(bus), &req->info);
 	c->side->causer = NULL;

@@ -89,7 +89,7 @@ int policy_bind(const struct client *c, char *text, size_t size)
 
 int policy_create(const struct client *c, unsigned flags, char *text, size_t size)
 {
-	if (flags & ~RPMSG_SERVICE_PERSIST) {
+	if (flags & ~(RPMSG_SERVICE_PERSIST | RPMSG_SERVICE_ON_BIND)) {
 		snprintf(text, size, "unknown flags 0x%x", flags);
 		return -EINVAL;
 	}

@@ -123,7 +123,7 @@ struct proto_create {
 	struct proto_head head;
 	struct rpmsg_channel_info info;
 	uint32_t origin; /* enum rpmsg_channel_origin: service or static */
-	uint32_t flags;  /* RPMSG_SERVICE_PERSIST */
+	uint32_t flags;  /* RPMSG_SERVICE_… */
 };
 
 struct proto_create_reply {

@@ -152,6 +152,18 @@ static int check_name(const char *name)
 	return 0;
 }
 
+/* True if the channel's first binding is to announce it. */
+static bool announce_later(struct channel *ch, unsigned flags)
+{
+	bool later;
+
+	lock_take(&ch->bus->lock);
+	later = flags & RPMSG_SERVICE_ON_BIND && !ch->pub.ept;
+	ch->announce_on_bind = later;
+	lock_drop(&ch->bus->lock);
+	return later;
+}
+
 static struct channel *create(struct rpmsg_bus *bus, const struct rpmsg_channel_info *wanted,
 			      enum rpmsg_channel_origin origin, unsigned flags)
 {
@@ -186,7 +198,7 @@ static struct channel *create(struct rpmsg_bus *bus, const struct rpmsg_channel_
 	if (!ch)
 		return NULL;
 	ch->remote_id = remote_id;
-	if (service && !bus->ops->channel_create)
+	if (service && !bus->ops->channel_create && !announce_later(ch, flags))
 		ns_announce(ch);
 	return ch;
 }

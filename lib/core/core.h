@@ -113,6 +113,7 @@ struct channel {
 	bool reserved_src;       /* src is ours in the address table while nobody has bound it */
 	bool announced;          /* the announcement is on the ring */
 	bool announce_wanted;
+	bool announce_on_bind;
 	bool gone;               /* off the list; freed by the last reference */
 	unsigned refs;           /* list, and whoever runs its driver's code */
 	uint64_t tx, rx;         /* messages; tx atomic. The root has those of no channel, or of one that went */

@@ -56,6 +56,19 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 	return 0;
 }
 
+static void own_bound(struct channel *ch)
+{
+	bool announce;
+
+	lock_take(&ch->bus->lock);
+	announce = ch->announce_on_bind;
+	ch->announce_on_bind = false;
+	lock_drop(&ch->bus->lock);
+	bus_event(ch->bus, RPMSG_EVENT_BOUND, ch, 0);
+	if (announce)
+		ns_announce(ch);
+}
+
 struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, void *priv,
 				       uint32_t addr, uint32_t dst, bool own)
 {
@@ -81,7 +94,7 @@ struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, voi
 		return NULL;
 	}
 	if (own)
-		bus_event(ch->bus, RPMSG_EVENT_BOUND, ch, 0);
+		own_bound(ch);
 	return &e->pub;
 }
 

@@ -105,6 +105,7 @@ static void host_accept(struct shm_link *s)
 	int fd, newest = -1, ret, i;
 
 	for (i = 0; i < BACKLOG; i++) {
+		/* cppcheck-suppress nullPointer ; accept4() allows it */
 		fd = accept4(s->wake_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0)
 			break;

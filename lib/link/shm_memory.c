@@ -33,7 +33,7 @@ struct memory {
 	struct map *map;
 };
 
-static LIST_HEAD(, map) maps = LIST_HEAD_INITIALIZER(maps);
+static LIST_HEAD(map_list, map) maps = LIST_HEAD_INITIALIZER(maps);
 static struct lock maps_lock;
 
 static uint64_t align_up(uint64_t n, uint64_t to)

@@ -19,19 +19,24 @@ struct recorder;
 
 /*
  * Creates the file (0600, replacing one whose writer is dead; -EBUSY while one
- * lives) with %p in path as the pid. size 0: the default. NULL and errno.
+ * lives, -EEXIST for any other file) with %p in path as the pid. size 0: the default.
+ * NULL and errno.
  */
 struct recorder *recorder_create(const char *path, size_t size);
 /* Marks the end for readers and, if remove, takes the file away. */
 void recorder_close(struct recorder *rec, bool remove);
-/* Registers a bus's name; the id goes into its records, or -ENOSPC after 16. */
+/* The id that goes into the records of a bus, the same for the same name; -ENOSPC after 16. */
 int recorder_add_bus(struct recorder *rec, const char *name);
-/* One message; hdr in host byte order, hdr->len bytes of data, which is private memory or ours to read. */
+/* One message; hdr in host byte order, hdr->len bytes of data that nobody else writes to. */
 void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
 		  const struct wire_hdr *hdr, const void *data);
 uint64_t recorder_count(const struct recorder *rec);
 
-/* The recorder of RPMSG_RECORD, made at first use and shared by the process; NULL if unset or -errno in *err. */
+/*
+ * The recorder of RPMSG_RECORD=FILE[,SIZE], made at first use and shared by the process, with
+ * k, M or G after SIZE. Its end is marked when the process exits. NULL if unset, *err being 0,
+ * or with -errno in *err.
+ */
 struct recorder *recorder_process(int *err);
 
 #endif

@@ -144,7 +144,7 @@ static int check_header(struct rpmsg_recording *rec)
 	return 0;
 }
 
-/* history: what was overwritten before now counts as lost, so that nothing is missing from the sum. */
+/* history: what was overwritten before now counts as lost, so that the sum is right. */
 static int find_start(struct rpmsg_recording *rec, bool history)
 {
 	uint64_t last;
@@ -249,7 +249,7 @@ static bool text_valid(const char *text)
 	return *text;
 }
 
-/* The name of bus id, or NULL. Names are written before the records that refer to them, and never change. */
+/* The name of bus id, or NULL. It was written before its first record, and never changes. */
 static const char *bus_name(struct rpmsg_recording *rec, unsigned id)
 {
 	uint64_t word[RING_NAME_WORDS];

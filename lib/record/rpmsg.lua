@@ -44,8 +44,10 @@ local e = {
 }
 rpmsg.experts = e
 
-local by_service = DissectorTable.new("rpmsg.service", "rpmsg service", ftypes.STRING, base.NONE, rpmsg)
-local by_dst = DissectorTable.new("rpmsg.dst_addr", "rpmsg destination", ftypes.UINT32, base.HEX, rpmsg)
+local by_service = DissectorTable.new("rpmsg.service", "rpmsg service", ftypes.STRING,
+	base.NONE, rpmsg)
+local by_dst = DissectorTable.new("rpmsg.dst_addr", "rpmsg destination", ftypes.UINT32,
+	base.HEX, rpmsg)
 local data_dissector = Dissector.get("data")
 
 -- Names announced so far, by the side they are on and the address, while packets are seen

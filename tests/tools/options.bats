@@ -195,6 +195,16 @@ run_examples()
 	assert_line --partial 'hello!'
 }
 
+@test "the examples of README.md work, in an empty folder" {
+	sed -n '/^In an empty folder/,/^[A-Z]/s/^    //p' "$TOP/README.md" >script
+	assert [ "$(wc -l <script)" -ge 5 ]
+	mkdir room
+	cd room
+	start bash -ec "$(cat ../script)"
+	waited "$started"
+	for pid in $(case_processes); do kill "$pid" 2>/dev/null || true; done
+}
+
 # offers TOOL WORD... CUR: what bash completes there
 offers()
 {

@@ -5,6 +5,15 @@
 load ../lib/common
 bats_require_minimum_version 1.5.0
 
+# exits STATUS CMD...: not in a subshell, as run would, because only its own shell can wait for a process.
+exits()
+{
+	local want=$1 got=0
+	shift
+	"$@" || got=$?
+	assert_equal "$got" "$want"
+}
+
 # Starts rpmsg-listen and returns when it misses nothing any more; sets $started, $out, $err.
 listen()
 {
@@ -13,11 +22,10 @@ listen()
 	wait_for grep -q 'rpmsg-listen: ready' "$err"
 }
 
-# A remote service that echoes; sets $service.
+# A remote service that echoes.
 echoing()
 {
 	listen -b rpmsg0 -R -n "$1" -s "$2" --echo
-	service=$started
 	run -0 rpmsg-ns -b rpmsg0 wait "$1"
 }
 
@@ -36,12 +44,13 @@ timeless()
 	serve
 	echoing clock 0x32
 	listen -b rpmsg0
-	run -0 rpmsg-send -b rpmsg0 -n clock --reply 'wh\at' $'\x07 \xc3\xa4'
+	run -0 rpmsg-send -b rpmsg0 -n clock --reply 'wh\at'
+	run -0 rpmsg-send -b rpmsg0 -n clock --reply $'\x07 \xc3\xa4'
 	wait_for lines 4 "$out"
 	run timeless "$out"
-	assert_output "rpmsg0 h>r clock 0x400>0x32 [4] wh\\at
+	assert_output "rpmsg0 h>r clock 0x400>0x32 [5] wh\\at
+rpmsg0 r>h clock 0x32>0x400 [5] wh\\at
 rpmsg0 h>r clock 0x400>0x32 [4] . ..
-rpmsg0 r>h clock 0x32>0x400 [4] wh\\at
 rpmsg0 r>h clock 0x32>0x400 [4] . .."
 }
 
@@ -52,7 +61,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	run -0 rpmsg-send -b rpmsg0 -n clock hi
 	wait_for lines 2 "$out"
 	run cat "$out"
-	assert_line -n 0 --regexp '^rpmsg0 r>h - 0x32>0x35 \[40\] clock\.+2\.+$'
+	assert_line -n 0 --regexp '^rpmsg0 r>h clock 0x32>0x35 \[40\] clock\.+2\.+$'
 	assert_line -n 1 'rpmsg0 h>r clock 0x400>0x32 [2] hi'
 }
 
@@ -83,7 +92,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	run -0 timeout "$DEADLINE" rpmsg-listen -b rpmsg0 -w some.pcap -t 0.1 -q
 	listen -b rpmsg0 -w some.pcap
 	run -0 rpmsg-send -b rpmsg0 -d 50 one two
-	run stop "$started" INT
+	exits 130 stop "$started" INT
 	run -0 rpmsg-listen -r some.pcap --time a
 	assert_line -n 0 --regexp '^\([0-9]{10}\.[0-9]{6}\) - h>r '
 	run -0 rpmsg-listen -r some.pcap --time d
@@ -113,7 +122,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	run -0 rpmsg-ns -b rpmsg0 -R announce clock -s 50
 	listen -b rpmsg0 -n clock
 	assert_file_contains "$err" '^taking part on rpmsg0 as host: clock, address 0x400, other side 0x32$'
-	run -0 rpmsg-send -b rpmsg0 -R -s 50 -d 0x400 tick
+	run -0 rpmsg-send -b rpmsg0 -R --spoof 50 -d 0x400 tick
 	wait_for lines 1 "$out"
 	run timeless "$out"
 	assert_output 'rpmsg0 r>h clock 0x32>0x400 [4] tick'
@@ -130,10 +139,9 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	wait_for test "$(grep -c "waiting for 'clock'" "$err")" -ge 1
 	run -0 rpmsg-ns -b rpmsg0 -R announce clock -s 51
 	run -0 rpmsg-ns -b rpmsg0 wait --bound clock
-	run -0 rpmsg-send -b rpmsg0 -R -s 51 -d 0x400 tick
+	run -0 rpmsg-send -b rpmsg0 -R --spoof 51 -d 0x400 tick
 	wait_for grep -q 'r>h clock 0x33>0x400 \[4\] tick' "$out"
-	run stop "$listener"
-	assert_equal "$status" 143
+	exits 143 stop "$listener"
 }
 
 @test "-n: never announced is 2, with the near name" {
@@ -151,7 +159,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	run -1 timeout "$DEADLINE" rpmsg-listen -b rpmsg0 -n clock
 	assert_output --partial "'clock' is held by pid $started (rpmsg-listen)"
 	assert_output --partial 'rpmsg-listen -b rpmsg0 name clock'
-	run stop "$started"
+	exits 143 stop "$started"
 	run -0 timeout "$DEADLINE" rpmsg-listen -b rpmsg0 -n clock -t 0.1
 }
 
@@ -162,7 +170,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	assert_file_contains "$err" 'as remote: clock, address 0x32$'
 	run -1 timeout "$DEADLINE" rpmsg-listen -b rpmsg0 -R -n clock
 	assert_output --partial "'clock' is held by pid $started (rpmsg-listen)"
-	run stop "$started"
+	exits 143 stop "$started"
 	run -0 rpmsg-ns -b rpmsg0 wait clock -t 0
 }
 
@@ -170,8 +178,7 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	serve
 	listen -b rpmsg0 -R -n clock -s 50
 	run -0 rpmsg-ns -b rpmsg0 wait clock -t 0
-	run stop "$started" INT
-	assert_equal "$status" 130
+	exits 130 stop "$started" INT
 	run -0 rpmsg-ns -b rpmsg0 wait --gone clock
 }
 
@@ -219,29 +226,30 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	serve
 	listen -b rpmsg0 -w all.pcap
 	seq 1 500 | run -0 rpmsg-send -b rpmsg0 -d 50 -l -f -
-	run stop "$started" INT
+	exits 130 stop "$started" INT
 	assert_file_empty "$out"
 	assert_file_contains "$err" '^500 messages written to all.pcap, 0 lost$'
 	run -0 --separate-stderr rpmsg-listen -r all.pcap -o raw
 	assert_output "$(seq 1 500 | tr -d '\n')"
-	run -0 tshark -r all.pcap -T fields -e frame.time_epoch
+	run -0 --separate-stderr tshark -r all.pcap -T fields -e frame.time_epoch
 	assert_equal "$(printf '%s\n' "${lines[@]}" | sort -c 2>&1)" ''
 	assert_equal "${#lines[@]}" 500
 }
 
 @test "-w - is a pipe that another rpmsg-listen reads as it comes" {
 	serve
-	start bash -c 'rpmsg-listen -b rpmsg0 -w - --banner | rpmsg-listen -r - --time n'
+	start bash -c 'rpmsg-listen -b rpmsg0 -w - --banner | rpmsg-listen -r - --time n -c 1'
 	wait_for grep -q ready "$started_err"
 	run -0 rpmsg-send -b rpmsg0 -s 5 -d 50 ok
-	wait_for grep -qxF -- '- h>r - 0x5>0x32 [2] ok' "$started_out"
+	exits 0 waited "$started"
+	assert_file_contains "$started_out" '^- h>r - 0x5>0x32 \[2\] ok$'
 }
 
 @test "-w with -o does both; taking part writes what is received and what is sent" {
 	serve
 	listen -b rpmsg0 -R -n clock -s 50 --echo -w part.pcap -o text --time n
 	run -0 rpmsg-send -b rpmsg0 -n clock --reply hi
-	run stop "$started" INT
+	exits 130 stop "$started" INT
 	run cat "$out"
 	assert_output 'rpmsg0 h>r clock 0x400>0x32 [2] hi'
 	run -0 --separate-stderr rpmsg-listen -r part.pcap --time n
@@ -278,7 +286,7 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	wait_for grep -q one "$started_out"
 	run -0 rpmsg-send -b shm:x -d 50 two
 	wait_for grep -q onetwo "$started_out"
-	run stop "$writer"
+	exits 143 stop "$writer"
 	waited "$started"
 }
 
@@ -291,7 +299,7 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	serve
 	listen -b rpmsg0 -w all.pcap
 	run -0 rpmsg-send -b rpmsg0 -d 50 one two
-	run stop "$started" INT
+	exits 130 stop "$started" INT
 	head -c -2 all.pcap >cut.pcap
 	run -1 --separate-stderr rpmsg-listen -r cut.pcap -o raw
 	assert_output one
@@ -306,7 +314,7 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	run -0 rpmsg-send -b rpmsg0 -s 7 -d 50 a b
 	run -0 rpmsg-send -b rpmsg0 -s 8 -d 50 c
 	run -0 rpmsg-send -b rpmsg0 -s 7 -d 51 d
-	run stop "$started" INT
+	exits 130 stop "$started" INT
 	shown()
 	{
 		run -0 --separate-stderr rpmsg-listen -r all.pcap --time n "$@"
@@ -358,8 +366,7 @@ b h>r - 0x7>0x5 [3] two'
 	seq 1 5000 | run -0 rpmsg-send -b rpmsg0 -d 50 -l -f -
 	kill -INT "$started"
 	kill -CONT "$started"
-	run waited "$started"
-	assert_equal "$status" 130
+	exits 130 waited "$started"
 	assert_equal "$(md5sum <"$out")" "$(seq 1 5000 | tr -d '\n' | md5sum)"
 	assert_file_contains "$err" '^5000 messages seen, 0 lost$'
 }
@@ -372,8 +379,7 @@ b h>r - 0x7>0x5 [3] two'
 		run -0 timeout 60 rpmsg-send -b rpmsg0 -d 50 -l -f - -t 50
 	kill -INT "$started"
 	kill -CONT "$started"
-	run waited "$started"
-	assert_equal "$status" 1
+	exits 1 waited "$started"
 	run grep -E '^[0-9]+ messages seen, [0-9]+ lost$' "$err"
 	[[ $output =~ ^([0-9]+)\ messages\ seen,\ ([0-9]+)\ lost$ ]]
 	assert_equal $((BASH_REMATCH[1] + BASH_REMATCH[2])) 50000
@@ -385,7 +391,7 @@ b h>r - 0x7>0x5 [3] two'
 	serve
 	local server=$started
 	listen -b rpmsg0 -j
-	run stop "$server"
+	exits 0 stop "$server"
 	wait_for grep -q '^{"type":"down",.*"bus":"rpmsg0"}$' "$out"
 	serve
 	wait_for grep -q '^{"type":"up",.*"bus":"rpmsg0"}$' "$out"
@@ -415,11 +421,9 @@ rpmsg0 h>r clock 0x400>0x32 [6] hello!'
 	listen -b rpmsg0 --exit-on-down
 	local watching=$started
 	listen -b rpmsg0 -s 5 --exit-on-down
-	run stop "$server"
-	run waited "$watching"
-	assert_equal "$status" 6
-	run waited "$started"
-	assert_equal "$status" 6
+	exits 0 stop "$server"
+	exits 6 waited "$watching"
+	exits 6 waited "$started"
 }
 
 @test "a link between two processes: down when the other ends, up again with the next" {
@@ -427,7 +431,7 @@ rpmsg0 h>r clock 0x400>0x32 [6] hello!'
 	local host_out=$started_out host_err=$started_err
 	listen -b shm:x -R -n clock -s 50 --echo
 	wait_for lines 1 "$host_out"
-	run stop "$started" KILL
+	exits 137 stop "$started" KILL
 	wait_for grep -q 'x: link down' "$host_err"
 	listen -b shm:x -R -n clock -s 51 --echo
 	wait_for lines 2 "$host_out"
@@ -454,8 +458,7 @@ x r>h clock 0x33>0x400 [6] hello!'
 @test "a full disk is 1 and says so" {
 	serve
 	listen -b rpmsg0 -w /dev/full || true
-	run waited "$started"
-	assert_equal "$status" 1
+	exits 1 waited "$started"
 	assert_file_contains "$err" '/dev/full: No space left on device'
 }
 

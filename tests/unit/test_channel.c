@@ -122,6 +122,25 @@ static void test_announce_and_withdraw(void **state)
 	assert_int_equal(bind_addr(lb.remote, inbox_cb, &b, RPMSG_ADDR_ANY, 1)->addr, 1024);
 }
 
+/* The other side's driver sends from its probe: the service must be bound by then. */
+static void test_announced_when_bound(void **state)
+{
+	struct rpmsg_device *svc;
+
+	(void)state;
+	svc = rpmsg_service_create(lb.remote, "svc", RPMSG_ADDR_ANY, RPMSG_SERVICE_ON_BIND);
+	assert_int_equal(rpmsg_bus_register_driver(lb.host, &driver), 0);
+	loop_bus_settle(&lb);
+	assert_int_equal(probed, 0);
+	assert_non_null(rpmsg_channel_bind(svc, inbox_cb, &b));
+	loop_bus_settle(&lb);
+	assert_int_equal(probed, 1);
+	assert_int_equal(b.n, 1);
+	rpmsg_destroy_ept(svc->ept);
+	loop_bus_settle(&lb);
+	assert_non_null(rpmsg_bus_find_channel(lb.host, "svc")); /* stays announced */
+}
+
 static void test_host_announces_too(void **state)
 {
 	(void)state;
@@ -359,7 +378,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_announce_and_withdraw),   T(test_host_announces_too),
+		T(test_announce_and_withdraw), T(test_announced_when_bound),  T(test_host_announces_too),
 		T(test_driver_before_and_after), T(test_driver_for_existing),
 		T(test_driver_without_callback), T(test_static_channels),
 		T(test_name_service_refuses),    T(test_announcements_wait),
