@@ -32,7 +32,8 @@ static const struct argp_option options[] = {
 	{"read", 'r', "FILE", 0, "read a capture or a recorder's file (- is standard input)", 3},
 	{"follow", KEY_FOLLOW, NULL, 0, "with -r: wait for more until the recorder ends", 3},
 	{"time", KEY_TIME, "FORM", 0,
-	 "a: seconds since 1970, d: since the line before, z: since the first, A: date, n: none", 3},
+	 "a: seconds since 1970, d: since the line before, z: since the first, A: date, "
+	 "n: none", 3},
 	{"banner", KEY_BANNER, NULL, 0, "say on stderr when nothing is missed from now on", 4},
 	{"ready-fd", KEY_READY_FD, "N", 0, "write a newline to descriptor N then", 4},
 	{0},

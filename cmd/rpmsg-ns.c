@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* rpmsg-ns: the name service: lists, watches, awaits and makes announcements. */
-#include <signal.h>
 #include <string.h>
 
 #include "common/hint.h"
@@ -26,15 +25,16 @@ static const struct argp_option options[] = {
 	{"src", 's', "ADDR", 0, "announce: at this address; withdraw: the one there", 2},
 	{"hold", KEY_HOLD, NULL, 0, "announce: until this process ends", 2},
 	{"banner", KEY_BANNER, NULL, 0, "watch, announce: say on stderr when ready", 3},
-	{"ready-fd", KEY_READY_FD, "N", 0, "watch, announce: write a newline to descriptor N then", 3},
+	{"ready-fd", KEY_READY_FD, "N", 0,
+	 "watch, announce: write a newline to descriptor N then", 3},
 	{0},
 };
 
 static const char doc[] =
 	"List, watch, await and make announcements of services.\v"
 	"list: a table of the channels (this is the default). watch: what happens to them. "
-	"wait: until all NAMEs are announced, the bus being waited for too (-t, default 5 seconds). "
-	"announce: a service that belongs to the bus, until it is withdrawn.";
+	"wait: until all NAMEs are announced, the bus being waited for too (-t, default 5 "
+	"seconds). announce: a service that belongs to the bus, until it is withdrawn.";
 
 struct command {
 	const char *name;
@@ -144,17 +144,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-enum tool_exit output_result(int err)
-{
-	if (!err)
-		return TOOL_OK;
-	run_write_failed(err);
-	if (run_signal() == SIGPIPE)
-		return TOOL_OK;
-	tool_error("standard output: %s", rpmsg_strerror(err));
-	return TOOL_FAIL;
 }
 
 int main(int argc, char **argv)

@@ -41,7 +41,8 @@ extern "C" {
 #define RPMSG_ADDR_ANY 0xFFFFFFFFU /* no address, or: choose one */
 #define RPMSG_NS_ADDR 0x35U        /* the name service (drivers/rpmsg/virtio_rpmsg_bus.c) */
 #define RPMSG_ADDR_DYNAMIC 1024U   /* dynamic addresses start here */
-#define RPMSG_NAME_SIZE 32         /* with the final NUL */
+#define RPMSG_NAME_SIZE 32         /* a channel's name, with the final NUL */
+#define RPMSG_BUS_NAME_SIZE 40     /* a bus's, likewise */
 
 /* Device feature bits (virtio 1.x, sections 6 and 2.7; VIRTIO_RPMSG_F_NS). */
 #define RPMSG_F_NS (UINT64_C(1) << 0)
@@ -320,7 +321,7 @@ RPMSG_API struct rpmsg_bus *rpmsg_device_bus(struct rpmsg_device *rpdev);
 
 struct rpmsg_bus_info {
 	size_t size; /* set by the caller */
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	enum rpmsg_side side;
 	bool up;
 	bool both_sides;       /* the other side is served here too */

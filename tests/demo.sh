@@ -48,18 +48,20 @@ run()
 # In the background; goes on once the program says on --ready-fd that it is ready.
 background()
 {
-	local fd
-	echo "\$$(shown "$@") &"
+	local fd tries=100 err=$room/err.${#pids[@]}
+	echo "\$$(shown "$@") >/dev/null &"
 	mkfifo "$room/ready"
 	exec {fd}<>"$room/ready"
 	rm "$room/ready"
-	"$@" --ready-fd "$fd" 2>"$room/err.${#pids[@]}" &
+	"$@" --ready-fd "$fd" >/dev/null 2>"$err" &
 	pids+=("$!")
-	if ! read -r -t 20 -u "$fd"; then
-		cat "$room/err.${#pids[@]}" >&2 || true
-		echo "not ready: $1" >&2
-		exit 1
-	fi
+	until read -r -t 0.2 -u "$fd"; do
+		if ! kill -0 "${pids[-1]}" 2>/dev/null || ((--tries == 0)); then
+			cat "$err" >&2
+			echo "$1 does not get ready" >&2
+			exit 1
+		fi
+	done
 	exec {fd}>&-
 }
 
@@ -102,6 +104,5 @@ grep -q demo-echo "$room/detail"
 
 cat <<EOF
 
-Try next: PATH=${build#"$PWD"/}/bin:\$PATH; then rpmsg-listen in one terminal and
-rpmsg-send -R -d 0x35 hello in another (they start a software bus by themselves), or: man man/rpmsg-send.1
+Try next: PATH=${build#"$top"/}/bin:\$PATH; rpmsg-listen -R -n demo-echo --echo -q & rpmsg-send -n demo-echo --ping
 EOF

@@ -53,13 +53,13 @@ int64_t rtt_percentile(const struct rtt *rtt, double percent)
 	if (!rtt->n)
 		return 0;
 	rank += (double)rank < wanted || !rank; /* the nearest rank, from 1 */
+	if (rank >= rtt->n)
+		return rtt->max;
 	for (size_t i = 0; i < RTT_BUCKETS && seen < rank; i++) {
 		seen += rtt->bucket[i];
 		value = value_of(i);
 	}
-	if (value < rtt->min)
-		return rtt->min;
-	return value > rtt->max ? rtt->max : value;
+	return value < rtt->min ? rtt->min : value > rtt->max ? rtt->max : value;
 }
 
 double rtt_deviation(const struct rtt *rtt)

@@ -14,7 +14,9 @@
 /* pcap, its nanosecond form, and pcapng; each in either byte order. */
 static bool is_capture(const char *path)
 {
-	static const uint32_t magic[] = {0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a};
+	static const uint32_t magic[] = {
+		0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a,
+	};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	uint32_t word = 0;
 	ssize_t n;

@@ -17,7 +17,7 @@
 
 /* With this much waiting to be sent nothing more is received. */
 #define OUTBOX_HIGH 1024U
-/* How often it is then looked whether there is room: received messages keep the bus's fd readable. */
+/* How often room is then looked for: messages that wait keep the bus's fd readable. */
 #define OUTBOX_RETRY_NS (INT64_C(5) * 1000 * 1000)
 /* For how long messages that were there at the end are still taken, at most. */
 #define CLOSING_NS (INT64_C(1000) * 1000 * 1000)
@@ -180,6 +180,7 @@ struct search {
 	struct rpmsg_channel_status held;
 	struct rpmsg_device *free;
 	bool is_held, is_free;
+	bool usual; /* free is what this side usually binds */
 };
 
 static bool is_held(const struct rpmsg_channel_status *st)
@@ -192,10 +193,9 @@ static int consider(const struct rpmsg_channel_status *st, void *arg)
 	struct search *s = arg;
 	const struct config *cfg = s->part->l->cfg;
 	bool ours = st->origin == RPMSG_CHANNEL_SERVICE;
+	bool usual = ours == (s->part->side == RPMSG_SIDE_REMOTE);
 
 	if (strcmp(st->info.name, cfg->name) != 0)
-		return 0;
-	if (ours != (s->part->side == RPMSG_SIDE_REMOTE) && st->origin != RPMSG_CHANNEL_STATIC)
 		return 0;
 	if (!ours && cfg->dst != RPMSG_ADDR_ANY && st->info.dst != cfg->dst)
 		return 0;
@@ -204,9 +204,12 @@ static int consider(const struct rpmsg_channel_status *st, void *arg)
 		s->is_held = true;
 		return 0;
 	}
+	if (s->is_free && (s->usual || !usual))
+		return 0;
 	s->free = st->rpdev;
 	s->is_free = true;
-	return 1;
+	s->usual = usual;
+	return 0;
 }
 
 static enum tool_exit refuse(const struct part *p, const struct rpmsg_channel_status *st)
@@ -309,14 +312,15 @@ static enum tool_exit bind_name(struct part *p)
 
 static void say_bound(struct part *p)
 {
-	const char *side = p->side == RPMSG_SIDE_HOST ? "host" : "remote", *name = p->l->cfg->name;
-	char src[FORMAT_ADDR_SIZE], dst[FORMAT_ADDR_SIZE];
+	const char *name = p->l->cfg->name, *comma = name ? ", " : "";
 	bool known = rpmsg_endpoint_dst(p->ept) != RPMSG_ADDR_ANY;
+	char src[FORMAT_ADDR_SIZE], dst[FORMAT_ADDR_SIZE];
 
 	format_addr(p->ept->addr, src);
 	format_addr(rpmsg_endpoint_dst(p->ept), dst);
-	tool_note("taking part on %s as %s: %s%saddress %s%s%s", p->bus_name, side, name ? name : "",
-		  name ? ", " : "", src, known ? ", other side " : "", known ? dst : "");
+	tool_note("taking part on %s as %s: %s%saddress %s%s%s", p->bus_name,
+		  p->side == RPMSG_SIDE_HOST ? "host" : "remote", name ? name : "", comma, src,
+		  known ? ", other side " : "", known ? dst : "");
 }
 
 static void say_hello(struct part *p)

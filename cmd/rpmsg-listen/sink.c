@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where all messages end: filter, count, output, capture. */
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/output.h"
 #include "common/run.h"
 #include "rpmsg-listen/listen.h"
 
@@ -18,13 +18,20 @@ static enum tool_exit open_filter(struct listen *l)
 	return tool_usage_error("expression: %s", error);
 }
 
-static void write_failed(struct listen *l, const char *file, int err)
+static void print_failed(struct listen *l, int err)
 {
 	l->done = true;
-	run_write_failed(err);
-	if (run_signal() == SIGPIPE)
+	l->code = tool_exit_worse(l->code, output_failed(err));
+}
+
+static void capture_failed(struct listen *l, int err)
+{
+	if (strcmp(l->cfg->write, "-") == 0) {
+		print_failed(l, err);
 		return;
-	tool_error("%s: %s", strcmp(file, "-") ? file : "standard output", rpmsg_strerror(err));
+	}
+	l->done = true;
+	tool_error("%s: %s", l->cfg->write, rpmsg_strerror(err));
 	l->code = tool_exit_worse(l->code, TOOL_FAIL);
 }
 
@@ -37,7 +44,7 @@ static enum tool_exit open_capture(struct listen *l)
 	err = pcap_writer_open(l->cfg->write, &l->capture);
 	if (!err)
 		return TOOL_OK;
-	write_failed(l, l->cfg->write, err);
+	capture_failed(l, err);
 	return TOOL_FAIL;
 }
 
@@ -75,7 +82,7 @@ static void print(struct listen *l, const struct rpmsg_record *m, const char *se
 	int err = format_message(&l->format, &msg);
 
 	if (err)
-		write_failed(l, "-", err);
+		print_failed(l, err);
 }
 
 static void capture(struct listen *l, const struct rpmsg_record *m)
@@ -83,7 +90,7 @@ static void capture(struct listen *l, const struct rpmsg_record *m)
 	int err = pcap_writer_put(l->capture, m);
 
 	if (err)
-		write_failed(l, l->cfg->write, err);
+		capture_failed(l, err);
 }
 
 void sink_message(struct listen *l, const struct rpmsg_record *m)
@@ -126,7 +133,7 @@ static void print_event(struct listen *l, const char *type, const char *bus, uin
 		return;
 	err = format_event(&l->format, &event);
 	if (err)
-		write_failed(l, "-", err);
+		print_failed(l, err);
 }
 
 void sink_lost(struct listen *l, const char *bus, uint64_t count)
@@ -153,10 +160,10 @@ void sink_flush(struct listen *l)
 	if (l->done)
 		return;
 	if (l->print && fflush(stdout))
-		write_failed(l, "-", -errno);
+		print_failed(l, -errno);
 	err = l->capture ? pcap_writer_flush(l->capture) : 0;
 	if (err)
-		write_failed(l, l->cfg->write, err);
+		capture_failed(l, err);
 }
 
 bool sink_stopped(const struct listen *l)
@@ -189,7 +196,7 @@ static void close_capture(struct listen *l)
 
 	l->capture = NULL;
 	if (err && !failed)
-		write_failed(l, l->cfg->write, err);
+		capture_failed(l, err);
 }
 
 /* The count was not reached in time. A signal or the end of a file is no such thing. */

@@ -159,8 +159,8 @@ static enum tool_exit attach(struct watch *w, size_t i)
 	if (follow(s))
 		return TOOL_OK;
 	if (errno == EOPNOTSUPP)
-		tool_error("%s has no recorder to watch: serve it with rpmsgd, or take part with -n or -s",
-			   s->name);
+		tool_error("%s has no recorder to watch: serve it with rpmsgd, or take part "
+			   "with -n or -s", s->name);
 	else
 		bus_error(s->name, errno);
 	return TOOL_FAIL;
@@ -178,7 +178,7 @@ static void detach(struct watch *w, size_t i)
 	s->bus = w->set.bus[i] = NULL;
 }
 
-/* Lets go of a bus whose server has gone, once all of its record is shown, and looks for the next. */
+/* Lets go of a bus whose server has gone, all of its record being shown; looks for the next. */
 static void renew(struct watch *w, size_t i)
 {
 	struct source *s = &w->source[i];

@@ -29,8 +29,8 @@ static enum tool_exit wait_announced(struct rpmsg_bus *bus, int64_t deadline)
 			return TOOL_OK;
 		n = run_wait(&fd, 1, deadline);
 		if (n == 0) {
-			tool_error("%s: %s", info.name, info.up ? "no transmit buffer for the announcement"
-							       : "the link is not up");
+			tool_error("%s: %s", info.name,
+				   info.up ? "no transmit buffer for it" : "the link is not up");
 			return info.up ? TOOL_NO_BUFFER : TOOL_LATE;
 		}
 		if (n < 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/bus.h"
+#include "common/output.h"
 #include "rpmsg-ns/ns.h"
 
 enum { BUS, NAME, SRC, DST, MTU, TX, RX, STATE, HOLDER, N_COLUMNS };
@@ -24,7 +25,7 @@ static void set_holder(char *cell, const struct rpmsg_channel_status *st)
 {
 	char holder[sizeof(st->holder) + 1];
 
-	format_printable(holder, sizeof(holder), st->holder, strnlen(st->holder, sizeof(st->holder)));
+	format_printable(holder, sizeof(holder), st->holder, strlen(st->holder));
 	switch (st->holder_kind) {
 	case RPMSG_HOLDER_DRIVER:
 		snprintf(cell, CELL_SIZE, "driver %s", holder);
@@ -126,24 +127,32 @@ static void say_empty(const struct bus_set *set)
 	}
 }
 
-enum tool_exit run_list(struct config *cfg)
+static enum tool_exit print_all(const struct config *cfg, const struct bus_set *set,
+				const struct channel_table *table)
 {
 	struct format fmt = {.file = stdout, .out = cfg->tool.out};
+	int err = 0;
+
+	format_init(&fmt);
+	if (fmt.out == FORMAT_JSON)
+		err = print_json(&fmt, table);
+	else if (table->n)
+		err = print_table(&fmt, table, set->n > 1 ? BUS : NAME);
+	else
+		say_empty(set);
+	return err ? output_failed(err) : TOOL_OK;
+}
+
+enum tool_exit run_list(struct config *cfg)
+{
 	struct channel_table table = {0};
 	struct bus_set set = {0};
 	enum tool_exit code = bus_open_set(&cfg->tool, &set);
 
 	for (size_t i = 0; i < set.n && code == TOOL_OK; i++)
 		code = channels_read(set.bus[i], &table);
-	if (code == TOOL_OK) {
-		format_init(&fmt);
-		if (fmt.out == FORMAT_JSON)
-			code = output_result(print_json(&fmt, &table));
-		else if (table.n)
-			code = output_result(print_table(&fmt, &table, set.n > 1 ? BUS : NAME));
-		else
-			say_empty(&set);
-	}
+	if (code == TOOL_OK)
+		code = print_all(cfg, &set, &table);
 	channels_free(&table);
 	bus_close_set(&set);
 	return code;

@@ -44,9 +44,4 @@ const char *channel_state(const struct rpmsg_channel_status *st);
 /* {"type":"channel",...}, one line; -errno. */
 int channel_print_json(struct format *fmt, const struct channel_row *row);
 
-/* ---- main ---- */
-
-/* Ends with run_write_failed(), or a message and TOOL_FAIL; TOOL_OK if err is 0. */
-enum tool_exit output_result(int err);
-
 #endif

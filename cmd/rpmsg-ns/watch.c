@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/number.h"
+#include "common/output.h"
 #include "common/reopen.h"
 #include "common/run.h"
 #include "rpmsg-ns/ns.h"
@@ -36,7 +37,7 @@ static void print(struct watch *w, const struct format_event *event)
 	err = format_event(&w->format, event);
 	if (!err)
 		return;
-	w->code = output_result(err);
+	w->code = output_failed(err);
 	w->done = true;
 }
 
@@ -198,7 +199,7 @@ static void flush(struct watch *w)
 {
 	if (w->done || !fflush(stdout))
 		return;
-	w->code = output_result(-errno);
+	w->code = output_failed(-errno);
 	w->done = true;
 }
 

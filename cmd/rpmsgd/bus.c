@@ -28,10 +28,11 @@ static void send_away(struct served *b)
 	if (b->spare_fd >= 0)
 		close(b->spare_fd);
 	fd = accept4(b->listen.fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
+	if (fd >= 0) {
+		tool_note("%s: a client was refused: %s", b->name, strerror(EMFILE));
 		close(fd);
+	}
 	b->spare_fd = open_spare();
-	tool_note("%s: a client was refused: %s", b->name, strerror(EMFILE));
 }
 
 static void on_connect(struct watch *w, uint32_t events)
@@ -42,12 +43,15 @@ static void on_connect(struct watch *w, uint32_t events)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd >= 0)
+		if (fd >= 0) {
 			client_accept(b, fd);
-		else if (errno == EMFILE || errno == ENFILE)
+			continue;
+		}
+		if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		if (errno == EMFILE || errno == ENFILE)
 			send_away(b);
-		else if (errno != ECONNABORTED && errno != EINTR)
-			return;
+		return;
 	}
 }
 

@@ -4,6 +4,7 @@
  * others belong to it. A lock ends with its process, so what a crash leaves is
  * taken over without asking anybody whether he still lives.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -104,13 +105,27 @@ static int sign(int fd, const char *link)
 	return 0;
 }
 
+static bool wants_others(void)
+{
+	return server.opt.group || server.opt.mode >= 0;
+}
+
+/* A directory that another of our kind has opened for others to pass. */
+static bool widened(const char *dir)
+{
+	struct stat st;
+
+	return wants_others() && !lstat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+	       !(st.st_mode & 066);
+}
+
 struct place *place_take(const char *name, const char *link)
 {
 	struct place *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	if (rpmsg_dir_serve(p->dir, sizeof(p->dir))) {
+	if (rpmsg_dir_serve(p->dir, sizeof(p->dir)) && !widened(p->dir)) {
 		tool_error("cannot serve bus %s: %s", name, rpmsg_error_detail());
 		goto fail;
 	}
@@ -129,10 +144,31 @@ fail:
 	return NULL;
 }
 
+static int is_socket(const struct dirent *d)
+{
+	return d->d_type == DT_SOCK;
+}
+
+/* The last one closes the door. */
+static void narrow(const char *dir)
+{
+	struct dirent **found;
+	int n = scandir(dir, &found, is_socket, NULL);
+
+	for (int i = 0; i < n; i++)
+		free(found[i]);
+	if (n >= 0)
+		free(found);
+	if (n == 0)
+		chmod(dir, 0700);
+}
+
 void place_leave(struct place *p)
 {
 	unlink(p->socket);
 	unlink(p->record);
+	if (wants_others())
+		narrow(p->dir);
 	unlink(p->lock_path);
 	close(p->lock);
 	free(p);

@@ -189,6 +189,7 @@ static const struct backend_ops client_ops = {
 	.channel_destroy = client_channel_destroy,
 	.info = client_info,
 	.for_each_channel = client_for_each_channel,
+	.announced = client_announced,
 	.cancel = client_cancel,
 	.recording = client_recording,
 	.close = client_close,
@@ -209,6 +210,7 @@ static struct client *new_client(void)
 		return NULL;
 	STAILQ_INIT(&c->events);
 	c->control = -1;
+	c->uid = UINT32_MAX;
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

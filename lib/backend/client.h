@@ -55,7 +55,7 @@ struct client {
 	int epoll, control;
 	int cancel; /* eventfd */
 	int wake;   /* eventfd: something is queued for dispatch */
-	uint32_t uid;
+	uint32_t uid; /* the server's; as long as it is not known, nobody's */
 	struct proto_info info; /* as of the last question */
 
 	struct lock call; /* its holder reads the control socket */
@@ -118,6 +118,7 @@ int client_channel_create(struct rpmsg_bus *bus, struct rpmsg_channel_info *info
 int client_channel_destroy(struct rpmsg_bus *bus, const struct channel *ch);
 int client_for_each_channel(struct rpmsg_bus *bus,
 			    int (*fn)(const struct rpmsg_channel_status *, void *), void *arg);
+bool client_announced(struct rpmsg_bus *bus);
 int client_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info);
 
 /* ---- client_endpoint.c ---- */

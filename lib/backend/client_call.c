@@ -34,6 +34,18 @@ int64_t client_now_ms(void)
 
 /* ---- connecting ---- */
 
+/* Who listens there. */
+static void read_credentials(struct client *c)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(c->control, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		return;
+	c->info.pid = (uint32_t)cred.pid;
+	c->uid = cred.uid;
+}
+
 static int connect_path(struct client *c, const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
@@ -56,21 +68,17 @@ static int connect_path(struct client *c, const char *path)
 		return -err;
 	}
 	c->control = fd;
+	read_credentials(c);
 	return 0;
 }
 
 /* A name that was looked up leads to a server of ours or of root's, or to nobody. */
 static int check_server(struct client *c, const char *path)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(c->control, SOL_SOCKET, SO_PEERCRED, &cred, &len))
-		return fail(errno, "%s: no credentials", path);
-	if (cred.uid == 0 || cred.uid == geteuid() || secure_getenv("RPMSG_DIR"))
+	if (c->uid == 0 || c->uid == geteuid() || secure_getenv("RPMSG_DIR"))
 		return 0;
 	return fail(EACCES, "%s is served by pid %d of uid %u: name the socket's path if you mean it",
-		    path, (int)cred.pid, cred.uid);
+		    path, (int)c->info.pid, c->uid);
 }
 
 static int connect_name(struct client *c, const char *name)
@@ -292,14 +300,6 @@ static int next_packet(struct client *c, void *buf, int *len, int *fds, unsigned
 	return 1;
 }
 
-static bool lock_try(struct lock *lock)
-{
-	uint32_t free_word = 0;
-
-	return __atomic_compare_exchange_n(&lock->word, &free_word, 1, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
-}
-
 void client_read_control(struct client *c)
 {
 	_Alignas(8) uint8_t buf[PROTO_PACKET_MAX];
@@ -379,7 +379,7 @@ int client_call(struct client *c, void *req, size_t req_size, void *reply, size_
 	err = exchange(c, rq, buf, got, &n_got, &len);
 	lock_drop(&c->call);
 	if (err)
-		return fail(-err, "no connection to rpmsgd (pid %u)", c->info.pid);
+		return fail(-err, "lost rpmsgd (pid %u): %s", c->info.pid, c->lost_why);
 	memcpy(&head, buf, sizeof(head));
 	if (head.status)
 		err = refused(buf, len);

@@ -450,6 +450,13 @@ int client_for_each_channel(struct rpmsg_bus *bus,
 	return ret;
 }
 
+bool client_announced(struct rpmsg_bus *bus)
+{
+	struct client *c = client_of(bus);
+
+	return !client_ask_info(c) && c->info.announced;
+}
+
 int client_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 {
 	struct client *c = client_of(bus);

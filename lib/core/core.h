@@ -95,7 +95,6 @@ struct endpoint {
 	bool own;                /* the channel's own endpoint */
 	bool bound;              /* atomic; has its address: cleared when its channel goes */
 	bool dead;               /* destroyed; freed when its callback has ended */
-	bool running;            /* its callback runs */
 	bool awaited;            /* somebody waits for that to end, and frees it */
 	void *backend;           /* the backend's state, from ops->bind to ops->unbind */
 	LIST_ENTRY(endpoint) link; /* of its channel's, or of the root's when that is gone */
@@ -165,6 +164,8 @@ struct backend_ops {
 	 * NULL where somebody else does the name service (client).
 	 */
 	int (*send_ns)(struct rpmsg_bus *bus, uint32_t src, const void *msg);
+	/* rpmsg_bus_announced() where somebody else does the name service. */
+	bool (*announced)(struct rpmsg_bus *bus);
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
@@ -197,7 +198,7 @@ struct rpmsg_bus {
 	const struct backend_ops *ops;
 	struct lock lock;
 	struct rpmsg_log log;
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	enum rpmsg_side side;
 	bool up;                  /* atomic */
 	bool closing;
@@ -245,14 +246,12 @@ static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, v
 	if (__builtin_expect(peek(&e->dst) == RPMSG_ADDR_ANY, 0))
 		endpoint_learn_dst(e, src);
 	e->ch->rx++;
-	e->running = true;
 	bus->running = e;
 	bus->running_data = data;
 	lock_drop(&bus->lock);
 	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
 	lock_take(&bus->lock);
 	bus->running = NULL;
-	e->running = false;
 	if (__builtin_expect(e->dead, 0))
 		endpoint_callback_ended(bus, e);
 }

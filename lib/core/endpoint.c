@@ -156,7 +156,7 @@ static void await_callback(struct endpoint *e)
 	struct rpmsg_bus *bus = e->bus;
 
 	e->awaited = true;
-	while (e->running) {
+	while (bus->running == e) {
 		uint32_t seq = __atomic_load_n(&bus->running_seq, __ATOMIC_RELAXED);
 
 		lock_drop(&bus->lock);
@@ -185,7 +185,7 @@ void rpmsg_destroy_ept(struct rpmsg_endpoint *ept)
 	unbind_local(e);
 	LIST_REMOVE(e, link);
 	e->dead = true;
-	later = e->running && peek(&bus->dispatcher) == thread_id();
+	later = bus->running == e && peek(&bus->dispatcher) == thread_id();
 	if (told)
 		ch->refs++;
 	if (!later) {

@@ -20,26 +20,39 @@ struct lock {
 void lock_slow(struct lock *lock);
 void lock_wake(struct lock *lock);
 
-static inline void lock_take(struct lock *lock)
+/* False if it is taken. */
+static inline bool lock_try(struct lock *lock)
 {
 	uint32_t free_word = 0;
 
-	if (__libc_single_threaded) {
-		__atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
-		return;
-	}
-	if (!__atomic_compare_exchange_n(&lock->word, &free_word, 1, false, __ATOMIC_ACQUIRE,
-					 __ATOMIC_RELAXED))
+	if (!__libc_single_threaded)
+		return __atomic_compare_exchange_n(&lock->word, &free_word, 1, false,
+						   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
+		return false;
+	__atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+static inline void lock_take(struct lock *lock)
+{
+	if (__builtin_expect(!lock_try(lock), 0))
 		lock_slow(lock);
+}
+
+/* Without a call, for paths that have none: true if lock_wake() has to follow. */
+static inline bool lock_release(struct lock *lock)
+{
+	if (__libc_single_threaded) {
+		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
+		return false;
+	}
+	return __builtin_expect(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2, 0);
 }
 
 static inline void lock_drop(struct lock *lock)
 {
-	if (__libc_single_threaded) {
-		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
-		return;
-	}
-	if (__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2)
+	if (lock_release(lock))
 		lock_wake(lock);
 }
 

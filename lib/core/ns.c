@@ -139,5 +139,5 @@ bool ns_flush(struct rpmsg_bus *bus)
 
 bool rpmsg_bus_announced(struct rpmsg_bus *bus)
 {
-	return ns_flush(bus);
+	return bus->ops->announced ? bus->ops->announced(bus) : ns_flush(bus);
 }

@@ -6,6 +6,7 @@
 #ifndef RPMSG_BARRIER_H
 #define RPMSG_BARRIER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -68,30 +69,40 @@ static inline void shm_fence(void)
 #endif
 }
 
-/*
- * memcpy without a call for the sizes that are usual: two moves that may overlap.
- */
-static inline void copy_small(void *dst, const void *src, size_t n)
+/* Sizes that copy_quick() can do: those of a move of 8 or 16 bytes and a second one that may overlap. */
+static inline bool copy_is_quick(size_t n)
+{
+	return n - 8 <= 24;
+}
+
+static inline void copy_quick(void *dst, const void *src, size_t n)
 {
 	typedef struct {
 		uint64_t a, b;
-	} half; /* 16 bytes, moved by value */
+	} half;
 	half head, tail;
 	uint64_t first, last;
 
-	if (__builtin_expect(n - 16 <= 16, 1)) {
+	if (__builtin_expect(n >= 16, 1)) {
 		memcpy(&head, src, 16);
 		memcpy(&tail, (const char *)src + n - 16, 16);
 		memcpy(dst, &head, 16);
 		memcpy((char *)dst + n - 16, &tail, 16);
-	} else if (n - 8 <= 8) {
-		memcpy(&first, src, 8);
-		memcpy(&last, (const char *)src + n - 8, 8);
-		memcpy(dst, &first, 8);
-		memcpy((char *)dst + n - 8, &last, 8);
-	} else if (n) {
-		memcpy(dst, src, n);
+		return;
 	}
+	memcpy(&first, src, 8);
+	memcpy(&last, (const char *)src + n - 8, 8);
+	memcpy(dst, &first, 8);
+	memcpy((char *)dst + n - 8, &last, 8);
+}
+
+/* memcpy without a call for short messages; NULL is fine for none. */
+static inline void copy_small(void *dst, const void *src, size_t n)
+{
+	if (__builtin_expect(copy_is_quick(n), 1))
+		copy_quick(dst, src, n);
+	else if (n)
+		memcpy(dst, src, n);
 }
 
 /*

@@ -250,6 +250,7 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 		return link_changes(vb);
 	case FD_WAKE:
 		clear_fd(vb->wake_fd);
+		vb->rx_kicked = true;
 		return link_changes(vb);
 	case FD_CANCEL:
 		return virtio_take_cancel(vb) ? -EINTR : 0;

@@ -85,7 +85,7 @@ struct virtio_bus {
 	bool cancelled;        /* atomic */
 	int event_fd[2];       /* our duplicates of the link's, in the epoll set */
 	bool broken;           /* atomic; a ring is, and the link was reset */
-	bool rx_kicked;        /* the receive queue's fd was cleared since the ring was looked at */
+	bool rx_kicked;        /* a fd that tells of messages was cleared since the ring was looked at */
 	enum link_change pending; /* atomic; seen by a sender, for dispatch to act on */
 	unsigned spins;
 };

@@ -125,95 +125,117 @@ static __attribute__((noinline)) void bad_length(struct virtio_bus *vb, unsigned
 	virtio_malformed(vb, why, false);
 }
 
+/* In place: the callback may keep it. True if it did. */
+static __attribute__((noinline)) bool deliver_in_place(struct virtio_bus *vb, struct endpoint *e,
+						       uint8_t *data, struct wire_hdr h,
+						       uint16_t head, bool in_ring)
+{
+	struct rx *rx = &vb->rx;
+
+	if (vb->bus.recorder)
+		record(vb, h, data);
+	rx->head = head;
+	rx->len = h.len;
+	rx->in_ring = in_ring;
+	rx->held = false;
+	endpoint_deliver(&vb->bus, e, data, h.len, h.src);
+	return rx->held;
+}
+
 /*
- * msg lies in the ring or, if in_ring is false, in rx->copy; room bytes of it are
- * there. The header is copied and checked, and only the copy used.
+ * The message of descriptor head lies in the ring or, if in_ring is false, in
+ * rx->copy; room bytes of it are there. Its header is copied and checked, and only
+ * the copy used. True if the buffer was kept.
  */
-static inline __attribute__((always_inline)) void receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, bool in_ring)
+static inline __attribute__((always_inline)) bool receive(struct virtio_bus *vb, uint8_t *msg,
+							  uint32_t room, uint16_t head, bool in_ring)
 {
 	struct rpmsg_bus *bus = &vb->bus;
-	struct rx *rx = &vb->rx;
+	uint8_t *data = msg + WIRE_HDR_SIZE;
 	struct addr_slot *slot;
 	struct wire_hdr h;
-	uint8_t *data = msg + WIRE_HDR_SIZE;
 
 	if (__builtin_expect(room < WIRE_HDR_SIZE, 0)) {
 		bad_length(vb, 0, room);
-		return;
+		return false;
 	}
 	shm_copy_from(&h, msg, WIRE_HDR_SIZE);
 	wire_hdr_order(&h, vb->swap);
 	if (__builtin_expect(h.len > room - WIRE_HDR_SIZE, 0)) {
 		bad_length(vb, h.len, room);
-		return;
+		return false;
 	}
 	slot = addr_find(&bus->addrs, h.dst);
 	if (__builtin_expect(!slot || !slot->ept, 0)) {
 		receive_other(vb, h, data, in_ring);
-		return;
+		return false;
 	}
-	rx->len = h.len;
-	rx->in_ring = in_ring && __atomic_load_n(&slot->ept->in_place, __ATOMIC_RELAXED);
-	if (!rx->in_ring && in_ring) {
-		shm_copy_from(rx->copy, data, h.len);
-		data = rx->copy;
+	if (__builtin_expect(peek(&slot->ept->in_place), 0))
+		return deliver_in_place(vb, slot->ept, data, h, head, in_ring);
+	if (in_ring) {
+		shm_copy_from(vb->rx.copy, data, h.len);
+		data = vb->rx.copy;
 	}
 	if (__builtin_expect(bus->recorder != NULL, 0))
 		record(vb, h, data);
 	endpoint_deliver(bus, slot->ept, data, h.len, h.src);
+	return false;
 }
 
-/* ---- both queues' ways to get the next one: 1, 0, or -1 for one that was refused ---- */
-
-static inline __attribute__((always_inline)) int next_host(struct virtio_bus *vb)
+/*
+ * Both queues' ways to the next message: 1 with its descriptor in *head, to be
+ * returned; 0 for none; -1 for one that was refused or kept.
+ */
+static inline __attribute__((always_inline)) int next_host(struct virtio_bus *vb, uint16_t *head)
 {
 	struct vring_driver *drv = &vb->rx.queue.drv;
 	uint32_t used;
-	uint16_t id;
-	int got = vring_driver_get_used(drv, &id, &used);
+	int got = vring_driver_get_used(drv, head, &used);
 
 	if (__builtin_expect(got <= 0, 0)) {
 		if (got < 0)
 			virtio_malformed(vb, drv->why, drv->broken);
 		return got;
 	}
-	vb->rx.head = id;
 	if (__builtin_expect(used > vb->buffer_size, 0)) {
 		virtio_malformed(vb, "used length is more than the buffer", false);
-		return_buffer(vb, id, true);
-		return -1;
+		return 1;
 	}
-	receive(vb, vb->rx_buffers + (size_t)id * vb->buffer_size, used, true);
+	if (receive(vb, vb->rx_buffers + (size_t)*head * vb->buffer_size, used, *head, true))
+		return -1;
 	return 1;
 }
 
-static __attribute__((noinline)) void receive_chain(struct virtio_bus *vb, const struct vring_buf *buf)
+static __attribute__((noinline)) int receive_chain(struct virtio_bus *vb, struct vring_buf buf)
 {
 	struct vring_device *dev = &vb->rx.queue.dev;
-	long n = vring_device_gather(dev, buf, vb->rx.copy, vb->buffer_size);
+	long n = vring_device_gather(dev, &buf, vb->rx.copy, vb->buffer_size);
 
 	if (n < 0)
 		virtio_malformed(vb, dev->why, dev->broken);
 	else
-		receive(vb, vb->rx.copy, (uint32_t)n, false);
+		receive(vb, vb->rx.copy, (uint32_t)n, buf.head, false);
+	return 1;
 }
 
-static inline __attribute__((always_inline)) int next_remote(struct virtio_bus *vb)
+static inline __attribute__((always_inline)) int next_remote(struct virtio_bus *vb, uint16_t *head)
 {
 	struct vring_device *dev = &vb->rx.queue.dev;
 	struct vring_buf buf;
-	int got = vring_device_take(dev, &buf, false);
 
-	if (__builtin_expect(got <= 0, 0)) {
+	if (__builtin_expect(!vring_device_take_quick(dev, &buf, 1, false), 0)) {
+		int got = vring_device_take(dev, &buf, false);
+
 		if (got < 0)
 			virtio_malformed(vb, dev->why, dev->broken);
-		return got;
+		if (got <= 0)
+			return got;
 	}
-	vb->rx.head = buf.head;
+	*head = buf.head;
 	if (__builtin_expect(!buf.ptr, 0))
-		receive_chain(vb, &buf);
-	else
-		receive(vb, buf.ptr, buf.len < vb->buffer_size ? buf.len : vb->buffer_size, true);
+		return receive_chain(vb, buf);
+	if (receive(vb, buf.ptr, buf.len < vb->buffer_size ? buf.len : vb->buffer_size, *head, true))
+		return -1;
 	return 1;
 }
 
@@ -222,20 +244,19 @@ static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb,
 	int n = 0;
 
 	while (n < max) {
-		int got;
+		uint16_t head;
+		int got = host ? next_host(vb, &head) : next_remote(vb, &head);
 
-		vb->rx.held = false;
-		got = host ? next_host(vb) : next_remote(vb);
-		if (got == 0 || __builtin_expect(peek(&vb->pending) != LINK_SAME, 0))
+		if (got == 0)
 			break;
 		n++;
-		if (__builtin_expect(got < 0, 0) && peek(&vb->broken))
+		/* A link that goes down keeps its buffers; a broken ring has nothing more to say. */
+		if (__builtin_expect(peek(&vb->pending) != LINK_SAME || (got < 0 && peek(&vb->broken)), 0))
 			break;
-		if (__builtin_expect(got > 0 && !vb->rx.held, 1))
-			return_buffer(vb, vb->rx.head, host);
+		if (__builtin_expect(got > 0, 1))
+			return_buffer(vb, head, host);
 	}
-	if (vb->rx.returned)
-		rx_flush(vb);
+	rx_flush(vb);
 	return n;
 }
 

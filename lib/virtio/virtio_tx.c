@@ -75,7 +75,7 @@ static __attribute__((noinline)) void reclaim(struct virtio_bus *vb)
 	}
 }
 
-static inline __attribute__((always_inline)) bool take_host(struct virtio_bus *vb, struct tx_buf *b)
+static inline bool take_host(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct vring_driver *drv = &vb->tx.queue.drv;
 	int id = vring_driver_alloc(drv);
@@ -92,7 +92,7 @@ static inline __attribute__((always_inline)) bool take_host(struct virtio_bus *v
 	return true;
 }
 
-static inline __attribute__((always_inline)) bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
+static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct vring_device *dev = &vb->tx.queue.dev;
 	int got;
@@ -113,9 +113,9 @@ static inline __attribute__((always_inline)) bool take_remote(struct virtio_bus 
 	return true;
 }
 
-static inline __attribute__((always_inline)) bool take(struct virtio_bus *vb, struct tx_buf *b, bool host)
+static inline bool take(struct virtio_bus *vb, struct tx_buf *b)
 {
-	return host ? take_host(vb, b) : take_remote(vb, b);
+	return vb->host ? take_host(vb, b) : take_remote(vb, b);
 }
 
 /* Keeps an unsent buffer for the next send. A device may not return a buffer unused. */
@@ -127,18 +127,37 @@ static void untake(struct virtio_bus *vb, const struct tx_buf *b)
 		vb->tx.spare[vb->tx.n_spare++] = *b;
 }
 
-/* Hands a filled buffer of n bytes to the other side. */
-static inline __attribute__((always_inline)) void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n, bool host)
+/* Puts a filled buffer of n bytes on the ring, and tells the other side if it wants to know. */
+static void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
 {
 	struct tx *tx = &vb->tx;
 
-	if (host)
+	if (vb->host)
 		vring_driver_add_again(&tx->queue.drv, b->buf.head, n);
 	else
 		vring_device_return(&tx->queue.dev, b->buf.head, n);
-	if (host ? vring_driver_kick_needed(&tx->queue.drv) :
+	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
 		       vring_device_call_needed(&tx->queue.dev))
 		vb->link->ops->notify(vb->link, tx->q);
+}
+
+/* Only what is at hand and in one piece of enough room; false leaves the queue as it was. */
+static inline __attribute__((always_inline)) bool take_quick(struct virtio_bus *vb, struct tx_buf *b,
+							     size_t len, bool host)
+{
+	struct tx *tx = &vb->tx;
+
+	if (host) {
+		if (!vring_driver_alloc_quick(&tx->queue.drv, &b->buf.head))
+			return false;
+		b->ptr = vb->tx_buffers + (size_t)b->buf.head * vb->buffer_size;
+		return true;
+	}
+	if (tx->n_spare ||
+	    !vring_device_take_quick(&tx->queue.dev, &b->buf, (uint32_t)(WIRE_HDR_SIZE + len), true))
+		return false;
+	b->ptr = b->buf.ptr;
+	return true;
 }
 
 uint32_t tx_free(struct virtio_bus *vb)
@@ -233,7 +252,7 @@ static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_
 	uint64_t start = virtio_now_ms();
 	int err = 0;
 
-	while (tx->up && !take(vb, b, vb->host)) {
+	while (tx->up && !take(vb, b)) {
 		uint64_t gone = virtio_now_ms() - start;
 		int left = limit < 0 ? -1 : (int)((uint64_t)limit + 1 - gone);
 
@@ -288,23 +307,24 @@ static int fill_chain(struct virtio_bus *vb, const struct tx_buf *b, const struc
 	return err;
 }
 
-/* Buffers that are in pieces, too small, or in the other byte order. On error b is kept for the next. */
-static __attribute__((noinline)) int fill_odd(struct virtio_bus *vb, struct tx_buf b, struct wire_hdr h,
-					      const void *data, size_t len)
+/* Writes header and payload. On error b is kept for the next. */
+static int fill(struct virtio_bus *vb, const struct tx_buf *b, struct wire_hdr h, const void *data,
+		size_t len)
 {
 	int err = 0;
 
 	wire_hdr_order(&h, vb->swap);
-	if (!b.ptr) {
-		err = fill_chain(vb, &b, &h, data, len);
-	} else if (b.room < WIRE_HDR_SIZE + len) {
-		err = fail(EMSGSIZE, "%zu bytes do not fit in the other side's buffer of %u", len, b.room);
-	} else {
-		shm_copy_to(b.ptr, &h, WIRE_HDR_SIZE);
-		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
+	if (__builtin_expect(b->ptr && b->room >= WIRE_HDR_SIZE + len, 1)) {
+		shm_copy_to(b->ptr, &h, WIRE_HDR_SIZE);
+		shm_copy_to(b->ptr + WIRE_HDR_SIZE, data, len);
+		return 0;
 	}
+	if (b->ptr)
+		err = fail(EMSGSIZE, "%zu bytes do not fit in the other side's buffer of %u", len, b->room);
+	else
+		err = fill_chain(vb, b, &h, data, len);
 	if (err)
-		untake(vb, &b);
+		untake(vb, b);
 	return err;
 }
 
@@ -314,43 +334,30 @@ static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_
 	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_H2R : RPMSG_R2H, &h, data);
 }
 
-/*
- * host is a constant in the callers, so that each side has its own straight code.
- * What is rare works on a copy of b, which can then stay in registers.
- */
-static inline __attribute__((always_inline)) int
-send_message(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst, const void *data,
-	     size_t len, bool wait, bool host)
+/* With tx.lock, which it drops. */
+static int send_locked(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst,
+		       const void *data, size_t len, bool wait)
 {
 	struct tx *tx = &vb->tx;
 	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len };
 	struct tx_buf b;
 	int err = 0;
 
-	lock_take(&tx->lock);
 	if (__builtin_expect(len >= tx->limit, 0)) {
 		err = cannot_send(vb, len);
 		goto out;
 	}
-	if (__builtin_expect(!take(vb, &b, host), 0)) {
-		struct tx_buf late;
-
-		err = no_buffer(vb, &late, wait);
+	if (__builtin_expect(!take(vb, &b), 0)) {
+		err = no_buffer(vb, &b, wait);
 		if (err)
 			goto out;
-		b = late;
 	}
-	if (__builtin_expect((!host && (!b.ptr || b.room < WIRE_HDR_SIZE + len)) || vb->swap, 0)) {
-		err = fill_odd(vb, b, h, data, len);
-		if (err)
-			goto out;
-	} else {
-		shm_copy_to(b.ptr, &h, WIRE_HDR_SIZE);
-		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
-	}
+	err = fill(vb, &b, h, data, len);
+	if (err)
+		goto out;
 	if (__builtin_expect(vb->bus.recorder != NULL, 0))
 		record(vb, h, data);
-	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len), host);
+	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len));
 	tx->full_since_ms = 0;
 	poke(&ch->tx, ch->tx + 1);
 out:
@@ -358,23 +365,90 @@ out:
 	return err;
 }
 
+static __attribute__((noinline)) int send_any(struct endpoint *e, uint32_t src, uint32_t dst,
+					      const void *data, size_t len, bool wait)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+
+	lock_take(&vb->tx.lock);
+	return send_locked(vb, e->ch, src, dst, data, len, wait);
+}
+
+static __attribute__((noinline)) int send_on(struct endpoint *e, uint32_t src, uint32_t dst,
+					     const void *data, size_t len, bool wait)
+{
+	return send_locked(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
+}
+
+/* Ends a quick send: the other side may want to be told, or a thread waits for the lock. */
+static __attribute__((noinline)) int tell(struct virtio_bus *vb)
+{
+	struct tx *tx = &vb->tx;
+
+	if (vb->host ? tx->queue.drv.native_event || vring_driver_kick_needed(&tx->queue.drv) :
+		       tx->queue.dev.native_event || vring_device_call_needed(&tx->queue.dev))
+		vb->link->ops->notify(vb->link, tx->q);
+	lock_drop(&tx->lock);
+	return 0;
+}
+
+static __attribute__((noinline)) int wake(struct lock *lock)
+{
+	lock_wake(lock);
+	return 0;
+}
+
+/*
+ * Short messages while nothing is out of the ordinary: straight code without a
+ * call but at the end, so that no register is saved. All else goes to send_locked(),
+ * before anything has been changed.
+ */
+static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, uint32_t src,
+							    uint32_t dst, const void *data,
+							    size_t len, bool wait, bool host)
+{
+	struct virtio_bus *vb = virtio_of(e->bus);
+	struct tx *tx = &vb->tx;
+	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len };
+	struct tx_buf b;
+
+	if (__builtin_expect(!copy_is_quick(len) || vb->bus.recorder ||
+			     !lock_try(&tx->lock), 0))
+		return send_any(e, src, dst, data, len, wait);
+	if (__builtin_expect(len >= tx->limit || !take_quick(vb, &b, len, host), 0))
+		return send_on(e, src, dst, data, len, wait);
+	memcpy(b.ptr, &h, WIRE_HDR_SIZE);
+	copy_quick(b.ptr + WIRE_HDR_SIZE, data, len);
+	if (host)
+		vring_driver_add_quick(&tx->queue.drv, b.buf.head, (uint32_t)(WIRE_HDR_SIZE + len));
+	else
+		vring_device_return_quick(&tx->queue.dev, b.buf.head, (uint32_t)(WIRE_HDR_SIZE + len));
+	poke(&e->ch->tx, e->ch->tx + 1);
+	if (host ? vring_driver_kick_quick(&tx->queue.drv) : vring_device_call_quick(&tx->queue.dev))
+		return tell(vb);
+	if (lock_release(&tx->lock))
+		return wake(&tx->lock);
+	return 0;
+}
+
 int tx_send_host(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
 		 bool wait)
 {
-	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait, true);
+	return send_quick(e, src, dst, data, len, wait, true);
 }
 
 int tx_send_remote(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
 		   bool wait)
 {
-	return send_message(virtio_of(e->bus), e->ch, src, dst, data, len, wait, false);
+	return send_quick(e, src, dst, data, len, wait, false);
 }
 
 int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)
 {
 	struct virtio_bus *vb = virtio_of(bus);
 
-	return send_message(vb, &bus->root, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false, vb->host);
+	lock_take(&vb->tx.lock);
+	return send_locked(vb, &bus->root, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false);
 }
 
 int tx_poll(struct endpoint *e)
@@ -420,7 +494,7 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 	if (!r)
 		return NULL;
 	lock_take(&vb->tx.lock);
-	if (!vb->tx.up || !take(vb, &r->b, vb->host))
+	if (!vb->tx.up || !take(vb, &r->b))
 		err = no_buffer(vb, &r->b, wait);
 	if (!err && r->b.room < WIRE_HDR_SIZE) {
 		untake(vb, &r->b);
@@ -492,7 +566,7 @@ int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len)
 	if (!err) {
 		if (vb->bus.recorder)
 			record(vb, h, r->data);
-		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len), vb->host);
+		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len));
 		poke(&e->ch->tx, e->ch->tx + 1);
 	} else if (!stale(vb, r)) {
 		untake(vb, &r->b);

@@ -273,4 +273,78 @@ static inline bool vring_device_call_needed(struct vring_device *vq)
 	return vring_need_event(shm_load16(vq->used_event), now, old);
 }
 
+/* ---- the same for paths without calls: false leaves all as it was, for the ones above to sort out ---- */
+
+static inline bool vring_driver_alloc_quick(struct vring_driver *vq, uint16_t *id)
+{
+	if (VRING_RARE(!vq->n_free || vq->odd))
+		return false;
+	vq->n_free--;
+	*id = vq->free[vq->free_at++ & vq->mask];
+	return true;
+}
+
+/* Only a buffer of at least min bytes. */
+static inline bool vring_device_take_quick(struct vring_device *vq, struct vring_buf *buf,
+					   uint32_t min, bool write)
+{
+	const uint16_t at = vq->avail_idx;
+	const struct vring_desc *desc;
+	uint64_t offset, last;
+	uint32_t head;
+
+	if (VRING_RARE(at == vq->avail_seen))
+		return false;
+	head = shm_load16(&vq->vr.avail->ring[at & vq->mask]);
+	if (VRING_RARE(head > vq->mask || vq->taken[head]))
+		return false;
+	desc = &vq->vr.desc[head];
+	buf->len = shm_load32(&desc->len);
+	offset = shm_load64(&desc->addr) - vq->last.addr;
+	last = (uint64_t)buf->len - 1;
+	if (VRING_RARE(shm_load16(&desc->flags) != (write ? VRING_DESC_F_WRITE : 0) || buf->len < min ||
+		       last >= vq->last.size || offset >= vq->last.size - last))
+		return false;
+	buf->head = (uint16_t)head;
+	buf->ptr = vq->last.host + offset;
+	vq->taken[head] = 1;
+	vq->avail_idx = (uint16_t)(at + 1);
+	return true;
+}
+
+/* For an id of vring_driver_alloc_quick(), a head of vring_device_take_quick(): the order of bytes is ours. */
+static inline void vring_driver_add_quick(struct vring_driver *vq, uint16_t id, uint32_t len)
+{
+	vring_keep32(&vq->vr.desc[id].len, len);
+	vring_driver_publish_body(vq, id, false);
+}
+
+static inline void vring_device_return_quick(struct vring_device *vq, uint16_t head, uint32_t written)
+{
+	vring_device_return_body(vq, head, written, false);
+}
+
+/* True: the other side is to be told, or vring_driver_kick_needed() knows. */
+static inline bool vring_driver_kick_quick(struct vring_driver *vq)
+{
+	const uint16_t now = vq->avail_idx, old = vq->kicked_idx;
+
+	if (VRING_RARE(!vq->native_event))
+		return true;
+	vq->kicked_idx = now;
+	shm_fence();
+	return VRING_RARE(vring_need_event(shm_load16(vq->avail_event), now, old));
+}
+
+static inline bool vring_device_call_quick(struct vring_device *vq)
+{
+	const uint16_t now = vq->used_idx, old = vq->signalled_idx;
+
+	if (VRING_RARE(!vq->native_event))
+		return true;
+	vq->signalled_idx = now;
+	shm_fence();
+	return VRING_RARE(vring_need_event(shm_load16(vq->used_event), now, old));
+}
+
 #endif

@@ -1,34 +1,46 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# A million messages across rpmsgd: all there, in order, bit for bit, whatever the reader does.
+# Very many messages of random sizes and content: all there, in order, bit for
+# bit, also when the reader is stopped in between.
 
 load ../lib/common
 
 SEED=20240229
+MAX=496
 
-
-
-# listen ARG...: rpmsg-listen with its output into the fifo log; $listener is its pid
+# listen ARG...: rpmsg-listen, whose messages go to a checker as they come
 listen()
 {
 	mkfifo log
-	start checking "$SEED"
-	checker=$started checked=$started_out checked_err=$started_err
+	start checking
+	checker=$started checked=$started_out complaint=$started_err
 	start listening "$@"
 	listener=$started said=$started_err
 	wait_for grep -q 'rpmsg-listen: ready' "$said"
 }
 
-listening()
-{
-	exec rpmsg-listen -b rpmsg0 --banner -o log "$@" >log
-}
-
 checking()
 {
-	exec "$BUILD/programs/messages" check "$1" 496 <log
+	exec "$BUILD/programs/messages" check "$SEED" "$MAX" <log
 }
 
-# So many were checked already; fails at once when the checker has found something.
+listening()
+{
+	exec rpmsg-listen --banner -o log "$@" >log
+}
+
+# send COUNT ARG...: rpmsg-send with the messages that the checker expects
+send()
+{
+	start sending "$@"
+	sender=$started sent=$started_err
+}
+
+sending()
+{
+	"$BUILD/programs/messages" generate "$SEED" "$MAX" "$1" | rpmsg-send -v -x -l -f - "${@:2}"
+}
+
+# Whether more than so many were checked, or the checker found something and ended.
 checked_beyond()
 {
 	local n
@@ -37,34 +49,62 @@ checked_beyond()
 	((${n:-0} > $1))
 }
 
-
-# whole COUNT: the listener, told to end, has shown COUNT messages, which are as they were sent
-whole()
+# ends STATUS CMD...: CMD, which stops or awaits a process, returns STATUS
+ends()
 {
-	run stop "$listener" INT
-	assert_equal "$status" 130
-	run waited "$checker"
-	cat "$checked_err"
-	assert_equal "$status" 0
-	assert_equal "$(tail -n 1 "$checked")" "$1 messages, all as they should be"
-	assert_file_contains "$said" "^$1 messages seen, 0 lost\$"
+	local got=0
+	"${@:2}" || got=$?
+	assert_equal "$got" "$1"
 }
 
-@test "1,000,000 messages of 0 to 496 random bytes, the listener stopped for 3 s in between" {
-	serve
-	listen -R -n sink
-	start bash -c '"$BUILD/programs/messages" generate "$0" 496 1000000 |
-		rpmsg-send -b rpmsg0 -n sink -x -l -f - -v' "$SEED"
-	local sender=$started said_sender=$started_err
-	DEADLINE=120 wait_for checked_beyond 300000
+# Stops the listener for so long, in which the sender cannot end.
+pause_listener()
+{
 	kill -STOP "$listener"
-	sleep 3
-	run cat "$said_sender"
-	refute_output --partial 'messages sent'
+	sleep "$1"
+	alive "$sender" || fail "sent everything to one who does not read: $(cat "$sent")"
 	kill -CONT "$listener"
-	DEADLINE=240 run waited "$sender"
-	cat "$said_sender"
-	assert_equal "$status" 0
-	assert_file_contains "$said_sender" '^rpmsg-send: 1000000 messages sent'
+}
+
+# All COUNT messages were sent, and the listener, told to end, has shown them as they were sent.
+whole()
+{
+	DEADLINE=240 ends 0 waited "$sender"
+	assert_file_contains "$sent" "^$1 messages sent"
+	ends 130 stop "$listener" INT
+	assert_file_contains "$said" "^$1 messages seen, 0 lost\$"
+	ends 0 waited "$checker" || fail "$(cat "$complaint")"
+	assert_equal "$(tail -n 1 "$checked")" "$1 messages, all as they should be"
+}
+
+@test "1,000,000 messages of 0 to 496 bytes to a service, the listener stopped for 3 s in between" {
+	serve
+	listen -b rpmsg0 -R -n sink
+	send 1000000 -b rpmsg0 -n sink
+	DEADLINE=120 wait_for checked_beyond 300000
+	pause_listener 3
 	whole 1000000
+}
+
+@test "200,000 messages the other way" {
+	serve
+	listen -b rpmsg0 -s 77
+	send 200000 -b rpmsg0 -R -d 77
+	DEADLINE=120 wait_for checked_beyond 50000
+	pause_listener 1
+	whole 200000
+}
+
+@test "200,000 messages on a link between two processes, both ways" {
+	listen -b shm:x,num=32 -R -s 77
+	send 200000 -b shm:x,num=32 -d 77
+	DEADLINE=120 wait_for checked_beyond 50000
+	pause_listener 1
+	whole 200000
+	rm log
+	listen -b shm:x -s 77
+	send 200000 -b shm:x -R -d 77
+	DEADLINE=120 wait_for checked_beyond 50000
+	pause_listener 1
+	whole 200000
 }

@@ -56,9 +56,12 @@ static bool closed(int fd, int timeout_ms)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	uint8_t buf[PROTO_PACKET_MAX];
 
-	while (poll(&p, 1, timeout_ms) == 1)
-		if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) <= 0 && errno != EAGAIN)
+	while (poll(&p, 1, timeout_ms) == 1) {
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN))
 			return true;
+	}
 	return false;
 }
 

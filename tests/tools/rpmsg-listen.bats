@@ -174,6 +174,15 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	run -0 rpmsg-ns -b rpmsg0 wait clock -t 0
 }
 
+@test "-n: each side also binds what its own or the other side announced" {
+	serve
+	run -0 rpmsg-ns -b rpmsg0 announce host-svc -s 60
+	listen -b rpmsg0 -R -n host-svc --hello
+	assert_file_contains "$err" 'as remote: host-svc, address 0x400, other side 0x3c$'
+	listen -b rpmsg0 -n host-svc
+	assert_file_contains "$err" 'as host: host-svc, address 0x3c$'
+}
+
 @test "-R -n: offers the service when ready, withdraws it at the end" {
 	serve
 	listen -b rpmsg0 -R -n clock -s 50

@@ -312,11 +312,19 @@ static void damaged_files_do_no_harm(void **state)
 	munmap(map, size);
 }
 
+static int read_one(void)
+{
+	struct rpmsg_recording *r = open_file(true);
+	struct rpmsg_record m;
+	int result = rpmsg_recording_read(r, &m);
+
+	rpmsg_recording_close(r);
+	return result;
+}
+
 static void every_length_in_the_ring_is_checked(void **state)
 {
 	struct recorder *rec = create();
-	struct rpmsg_recording *r;
-	struct rpmsg_record m;
 	uint64_t *word;
 	uint8_t *map;
 	size_t size;
@@ -328,8 +336,41 @@ static void every_length_in_the_ring_is_checked(void **state)
 	word = (uint64_t *)(map + RING_HEADER_SIZE);
 	for (unsigned length = 0; length < RING_RECORD_MAX + 64; length++) {
 		*word = ring_kind(length, RING_MESSAGE, 0, 0);
+		assert_int_equal(read_one(), length == RING_RECORD_SIZE(0) ? 1 : -EPROTO);
+	}
+	for (unsigned length = 0; length < RING_RECORD_MAX + 64; length += 8) {
+		*word = ring_kind(length, RING_PAD, 0, 0);
+		assert_int_equal(read_one(), -EPROTO);
+	}
+	*word = ring_kind(size - RING_HEADER_SIZE, RING_PAD, 0, 0);
+	assert_int_equal(read_one(), -EPROTO);
+	for (unsigned bits = 32; bits < 64; bits++) { /* type, bus, direction, and above */
+		*word = ring_kind(RING_RECORD_SIZE(0), RING_MESSAGE, 0, 0) ^ UINT64_C(1) << bits;
+		assert_int_equal(read_one(), bits == 48 ? 1 : -EPROTO);
+	}
+	munmap(map, size);
+}
+
+/* Numbers may be missing after what was overwritten, but nowhere else, and never go back. */
+static void numbers_are_checked(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r;
+	uint64_t *second;
+	uint8_t *map;
+	size_t size;
+	int why;
+
+	(void)state;
+	put_all(rec, 0, 3);
+	recorder_close(rec, false);
+	map = map_file(&size);
+	second = (uint64_t *)(map + RING_HEADER_SIZE + RING_RECORD_SIZE(0));
+	for (uint64_t seq = 0; seq < 4; seq++) {
+		second[RING_WORD_SEQ] = seq;
 		r = open_file(true);
-		assert_int_equal(rpmsg_recording_read(r, &m), length == RING_RECORD_SIZE(0) ? 1 : -EPROTO);
+		assert_int_equal(read_all(r, &why), seq == 1 ? 3 : 1);
+		assert_int_equal(why, seq == 1 ? -EPIPE : -EPROTO);
 		rpmsg_recording_close(r);
 	}
 	munmap(map, size);
@@ -376,6 +417,7 @@ int main(void)
 		TEST(header_is_checked),
 		TEST(damaged_files_do_no_harm),
 		TEST(every_length_in_the_ring_is_checked),
+		TEST(numbers_are_checked),
 		TEST(fds_are_taken),
 	};
 

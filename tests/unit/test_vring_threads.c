@@ -209,11 +209,122 @@ static void test_sleeping(void **state)
 	}
 }
 
+/* ---- telling and asking at the same moment ---- */
+
+#define ROUNDS 100000u
+
+struct moment {
+	struct pair p;
+	bool calls;            /* the device tells, the driver asks; else the other way round */
+	uint32_t at[2];        /* steps that each thread has begun */
+	bool seen;             /* what the asker found */
+	unsigned lost;
+};
+
+/* Both threads leave this at nearly the same time. */
+static void meet(struct moment *m, unsigned me)
+{
+	const uint32_t step = __atomic_add_fetch(&m->at[me], 1, __ATOMIC_ACQ_REL);
+	unsigned spins = 0;
+
+	while (__atomic_load_n(&m->at[!me], __ATOMIC_ACQUIRE) < step)
+		if (++spins % 1000 == 0)
+			sched_yield();
+		else
+			cpu_relax();
+}
+
+static bool tell(struct moment *m)
+{
+	if (m->calls) {
+		vring_device_return(&m->p.dev, 0, 0);
+		return vring_device_call_needed(&m->p.dev);
+	}
+	vring_driver_add_again(&m->p.drv, 0, PAIR_SIZE);
+	return vring_driver_kick_needed(&m->p.drv);
+}
+
+static void *ask(void *arg)
+{
+	struct moment *m = arg;
+	uint64_t seed = 521288629;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		meet(m, 1);
+		for (uint32_t n = pair_random(&seed) % 64; n; n--)
+			__asm__ volatile("");
+		m->seen = m->calls ? vring_driver_arm(&m->p.drv) : vring_device_arm(&m->p.dev);
+		meet(m, 1);
+	}
+	return NULL;
+}
+
+/* The buffer has gone one way in each round; the quiet way is here. */
+static void before_round(struct moment *m)
+{
+	struct vring_buf buf;
+
+	vring_device_disarm(&m->p.dev);
+	vring_driver_disarm(&m->p.drv);
+	if (!m->calls)
+		return;
+	vring_driver_add_again(&m->p.drv, 0, PAIR_SIZE);
+	assert_int_equal(vring_device_take(&m->p.dev, &buf, false), 1);
+}
+
+static void after_round(struct moment *m)
+{
+	struct vring_buf buf;
+	uint32_t len;
+	uint16_t id;
+
+	if (!m->calls) {
+		assert_int_equal(vring_device_take(&m->p.dev, &buf, false), 1);
+		vring_device_return(&m->p.dev, buf.head, 0);
+	}
+	assert_int_equal(vring_driver_get_used(&m->p.drv, &id, &len), 1);
+}
+
+/* Either the asker sees the buffer or the teller sees the wish: else both would wait. */
+static void at_the_same_time(unsigned variant, bool calls)
+{
+	struct moment m = { .calls = calls };
+	pthread_t thread;
+
+	pair_open(&m.p, 2, pair_variant(variant));
+	assert_int_equal(vring_driver_alloc(&m.p.drv), 0);
+	vring_driver_describe(&m.p.drv, 0, pair_addr(0), PAIR_SIZE, false);
+	assert_int_equal(pthread_create(&thread, NULL, ask, &m), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		bool told;
+
+		before_round(&m);
+		meet(&m, 0);
+		told = tell(&m);
+		meet(&m, 0);
+		m.lost += !told && !m.seen;
+		after_round(&m);
+	}
+	pthread_join(thread, NULL);
+	assert_int_equal(m.lost, 0);
+	pair_close(&m.p);
+}
+
+static void test_no_wish_is_lost(void **state)
+{
+	(void)state;
+	for (unsigned v = 0; v < 2; v++) { /* with flags, with events */
+		at_the_same_time(v, false);
+		at_the_same_time(v, true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_polling),
 		cmocka_unit_test(test_sleeping),
+		cmocka_unit_test(test_no_wish_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
