@@ -249,7 +249,10 @@ enum rpmsg_side {
 
 enum rpmsg_log_level { RPMSG_LOG_ERROR, RPMSG_LOG_WARNING, RPMSG_LOG_INFO, RPMSG_LOG_DEBUG };
 
-/* text has no newline and ends with the call. Called from any thread, maybe from several at once. */
+/*
+ * text has no newline and ends with the call. Called from any thread, maybe from
+ * several at once, and with locks held: it may not call the library.
+ */
 typedef void (*rpmsg_log_fn)(void *arg, enum rpmsg_log_level level, const char *text);
 
 /* Set size to sizeof, zero the rest; zero means the default everywhere. */
@@ -303,7 +306,8 @@ RPMSG_API int rpmsg_bus_dispatch(struct rpmsg_bus *bus, int timeout_ms);
 
 /*
  * The same for those who poll in a loop and never sleep on the fd: handles at
- * most max messages, leaves notifications off. Makes no system call while nothing has changed.
+ * most max messages and leaves notifications as they are: dispatch once before
+ * sleeping on the fd again. Looks at the link itself only every few thousand calls.
  */
 RPMSG_API int rpmsg_bus_spin(struct rpmsg_bus *bus, int max);
 
@@ -460,8 +464,8 @@ RPMSG_API struct rpmsg_recording *rpmsg_recording_open(const char *path, bool hi
 RPMSG_API struct rpmsg_recording *rpmsg_recording_open_bus(struct rpmsg_bus *bus, bool history);
 RPMSG_API void rpmsg_recording_close(struct rpmsg_recording *rec);
 /*
- * 1 and *record, 0 if there is none yet, -EPIPE when the writer has ended cleanly
- * and all was read, -EPROTO if the file is damaged.
+ * 1 and *record, 0 if there is none yet, -EPIPE when the writer has ended (or is
+ * dead) and all was read, -EPROTO if the file is damaged.
  */
 RPMSG_API int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record);
 /* Records that were overwritten before this reader got to them: exact. */

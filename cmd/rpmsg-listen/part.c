@@ -27,7 +27,7 @@ struct part {
 	struct listen *l;
 	struct rpmsg_bus *bus; /* NULL while its server is gone */
 	const char *spec;
-	char bus_name[RPMSG_NAME_SIZE];
+	char bus_name[RPMSG_BUS_NAME_SIZE];
 	enum rpmsg_side side;
 	struct rpmsg_endpoint *ept;
 	struct rpmsg_device *service; /* offered by us, or NULL */

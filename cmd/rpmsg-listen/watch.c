@@ -22,7 +22,7 @@ struct source {
 	struct rpmsg_bus *bus;       /* NULL while its server is gone */
 	struct rpmsg_recording *rec; /* NULL likewise */
 	const char *spec;
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	int server;   /* its pid */
 	bool up;
 	struct rpmsg_record next;

@@ -26,7 +26,7 @@ enum tool_exit run_withdraw(struct config *cfg);
 /* ---- channels.c: what is on a bus at one moment ---- */
 
 struct channel_row {
-	char bus[RPMSG_NAME_SIZE];
+	char bus[RPMSG_BUS_NAME_SIZE];
 	struct rpmsg_channel_status st; /* rpdev is not kept */
 };
 /* All zero is empty. */

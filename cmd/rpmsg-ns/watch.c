@@ -23,7 +23,7 @@ struct source {
 	struct watch *w;
 	struct rpmsg_bus *bus; /* NULL while its server is gone */
 	const char *spec;
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	struct channel_table there; /* told at the start: an event that repeats it is not */
 	bool up;
 };

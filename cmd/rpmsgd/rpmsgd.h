@@ -128,7 +128,7 @@ struct side {
 };
 
 struct served {
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	const char *link; /* as given */
 	struct place *place;
 	struct watch listen;
@@ -151,7 +151,7 @@ struct client {
 	char command[32];
 	bool admitted;
 	struct ep_list eps;
-	TAILQ_HEAD(, chan) chans;
+	struct chan_list chans;
 	unsigned n_eps, n_chans, n_subscribers;
 	uint32_t next_ep;
 	struct packet_list packets;
@@ -204,7 +204,7 @@ int link_open(struct served *b);
 struct place;
 /* Takes the lock, or tells who has it. */
 struct place *place_take(const char *name, const char *link);
-/* Who holds the lock file open as fd, 0 if nobody, -1 if it is not known; and what LINK he serves. */
+/* Who holds the lock of the file fd: 0 nobody, -1 not known. And what LINK he serves. */
 pid_t place_holder(int fd, char *link, size_t size);
 /* Puts a listening socket in its place; its fd, or -errno, told. */
 int place_listen(struct place *p, const struct options *opt);

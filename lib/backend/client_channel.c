@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The server's channels and link state, mirrored into the core, so that drivers see no difference. */
+/* The server's channels and link state, mirrored into the core: drivers see no difference. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

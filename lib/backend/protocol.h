@@ -67,7 +67,7 @@ struct proto_hello {
 /* Reply to PROTO_HELLO and PROTO_INFO. */
 struct proto_info {
 	struct proto_head head;
-	char name[RPMSG_NAME_SIZE];
+	char name[RPMSG_BUS_NAME_SIZE];
 	uint32_t side;
 	uint32_t up;
 	uint32_t both_sides;
@@ -244,12 +244,12 @@ static inline bool proto_text_ok(const char *text, size_t size)
 _Static_assert(sizeof(struct rpmsg_channel_info) == 40, "no padding");
 _Static_assert(sizeof(struct proto_head) == 16 && sizeof(struct proto_record_head) == 16 &&
 	       sizeof(struct proto_message) == 16, "no padding");
-_Static_assert(sizeof(struct proto_info) == 16 + 32 + 12 * 4 + 6 * 8 + 64, "no padding");
+_Static_assert(sizeof(struct proto_info) == 16 + 40 + 12 * 4 + 6 * 8 + 64, "no padding");
 _Static_assert(sizeof(struct proto_bind) == 16 + 8 + 40 + 16, "no padding");
 _Static_assert(sizeof(struct proto_create) == 16 + 48, "no padding");
 _Static_assert(sizeof(struct proto_channel) == 24 + 40 + 24 + 64, "no padding");
-_Static_assert(sizeof(struct proto_list_reply) == 24 + PROTO_LIST_MAX * sizeof(struct proto_channel),
-	       "no padding");
+_Static_assert(sizeof(struct proto_list_reply) ==
+		       24 + PROTO_LIST_MAX * sizeof(struct proto_channel), "no padding");
 _Static_assert(sizeof(struct proto_list_reply) <= PROTO_PACKET_MAX, "fits a packet");
 _Static_assert(sizeof(struct proto_event) == 16 + 16 + 40 + 8, "no padding");
 

@@ -29,7 +29,7 @@ struct recorder {
 	uint64_t seq;
 	uint64_t time_ns;
 	unsigned n_buses;
-	char bus[RING_BUSES][RPMSG_NAME_SIZE];
+	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -307,7 +307,7 @@ static int bus_find(const struct recorder *rec, const char *name)
 int recorder_add_bus(struct recorder *rec, const char *name)
 {
 	uint64_t word[RING_NAME_WORDS] = { 0 };
-	char text[RPMSG_NAME_SIZE] = "";
+	char text[RPMSG_BUS_NAME_SIZE] = "";
 	int id;
 
 	memcpy(text, name, strnlen(name, sizeof(text) - 1));

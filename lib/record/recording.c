@@ -25,7 +25,7 @@ struct rpmsg_recording {
 	bool skipped;
 	bool damaged;
 	uint64_t lost;
-	char bus[RING_BUSES][RPMSG_NAME_SIZE];
+	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
 	uint64_t copy[RING_RECORD_MAX / 8];
 };
 
@@ -262,7 +262,7 @@ static const char *bus_name(struct rpmsg_recording *rec, unsigned id)
 		return name;
 	for (unsigned i = 0; i < RING_NAME_WORDS; i++)
 		word[i] = shm_load64(&rec->header->bus[id][i]);
-	memcpy(name, word, RPMSG_NAME_SIZE - 1);
+	memcpy(name, word, RPMSG_BUS_NAME_SIZE - 1);
 	if (text_valid(name))
 		return name;
 	*name = '\0';

@@ -26,7 +26,7 @@
 #define RING_VERSION 1u
 #define RING_HEADER_SIZE 4096u
 #define RING_BUSES 16u
-#define RING_NAME_WORDS (RPMSG_NAME_SIZE / 8)
+#define RING_NAME_WORDS (RPMSG_BUS_NAME_SIZE / 8)
 #define RING_NONE UINT64_MAX /* `last` before the first record */
 #define RING_LOCK_WRITER 0
 #define RING_LOCK_MAKER 1

@@ -59,8 +59,12 @@ rpmsg0 r>h clock 0x32>0x400 [4] . .."
 	listen -b rpmsg0 --time n
 	run -0 rpmsg-ns -b rpmsg0 -R announce clock -s 50
 	run -0 rpmsg-send -b rpmsg0 -n clock hi
-	wait_for lines 2 "$out"
+	run -0 rpmsg-ns -b rpmsg0 -R withdraw clock
+	run -0 rpmsg-send -b rpmsg0 -d 50 hi
+	wait_for lines 4 "$out"
 	run cat "$out"
+	assert_line -n 2 --regexp '^rpmsg0 r>h clock 0x32>0x35 \[40\]'
+	assert_line -n 3 --regexp '^rpmsg0 h>r - 0x40[01]>0x32 \[2\] hi'
 	assert_line -n 0 --regexp '^rpmsg0 r>h clock 0x32>0x35 \[40\] clock\.+2\.+$'
 	assert_line -n 1 'rpmsg0 h>r clock 0x400>0x32 [2] hi'
 }
@@ -219,14 +223,28 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	run -0 rpmsg-ns -b rpmsg0 wait --gone clock
 }
 
-@test "--echo sends every message back in order, also when buffers are short" {
+@test "--echo sends every message back in order, also when nobody takes them for a while" {
 	serve rpmsg0=loop:num=2
 	listen -b rpmsg0 -s 0x999 --time n -o log
-	local back=$out
+	local back=$out reader=$started
 	listen -b rpmsg0 -R -n clock -s 50 --echo -q -o raw
-	seq 1 3000 >numbers
-	run -0 timeout 60 rpmsg-send -b rpmsg0 --spoof 0x999 -d 50 -l -f numbers -t 50
-	wait_for lines 3000 "$back"
+	local echoed=$out
+	seq -f '%0400.0f' 1 4000 >numbers
+	kill -STOP "$reader"
+	start rpmsg-send -b rpmsg0 --spoof 0x999 -d 50 -l -f numbers -t 50
+	# Then so many have come that some wait to be sent back, and no more are taken.
+	stalled()
+	{
+		local before
+		before=$(stat -c %s "$echoed")
+		sleep 0.3
+		[[ $before -gt 0 && $(stat -c %s "$echoed") -eq $before ]]
+	}
+	wait_for stalled
+	(($(stat -c %s "$echoed") < 1600000))
+	kill -CONT "$reader"
+	exits 0 waited "$started"
+	wait_for lines 4000 "$back"
 	sed 's/.*#//' "$back" | xxd -r -p >got
 	tr -d '\n' <numbers | cmp - got
 }
@@ -350,6 +368,18 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	waited "$started"
 	run cat "$out"
 	assert_output 'rpmsg0 h>r clock 0x7>0x32 [3] yes'
+}
+
+@test "messages of several buses come in the order of their times" {
+	serve a=loop
+	serve b=loop
+	listen -b a -b b -o raw
+	kill -STOP "$started"
+	for word in 1b 2a 3b 4b 5a; do
+		run -0 rpmsg-send -b "${word:1}" -d 5 "$word"
+	done
+	kill -CONT "$started"
+	wait_for grep -q 1b2a3b4b5a "$out"
 }
 
 @test "several buses, and all of them" {

@@ -220,7 +220,7 @@ exits()
 
 @test "what is no LINK is a usage error" {
 	local link
-	for link in '' nonsense loop: loop:num loop:num= loop:num=3x loop:x=3 loop:num=4, loopy a= \
+	for link in '' nonsense loop: loop:num loop:num= loop:num=3x loop:x=3 'loop:num=4,' loopy a= \
 		a=b=loop -x=loop shm:; do
 		run rpmsgd -- "$link"
 		assert_failure 64
@@ -395,7 +395,7 @@ exits()
 	local receiver=$started
 	wait_for has_channel flow
 	"$P/flow" send rpmsg0 30 7
-	DEADLINE=60
+	export DEADLINE=60
 	exits 0 waited "$receiver"
 	refute stderr_has dropped "$daemon_err"
 }
@@ -454,7 +454,7 @@ exits()
 		wait_for test -s "$started_out"
 		kill -KILL "$started" "$listener"
 	done
-	DEADLINE=100
+	export DEADLINE=100
 	exits 0 waited "$sender"
 	exits 0 waited "$receiver"
 	wait_for eval "[[ \$(fds_of $daemon) -lt $before ]]"
@@ -488,20 +488,21 @@ exits()
 	wait_for test -S "$RPMSG_DIR/rpmsg0.sock"
 	start rpmsg-listen -b rpmsg0 -R -n echo --echo
 	wait_for has_channel echo
-	local -a many=()
+	local -a many=() errs=()
 	for i in {1..30}; do
 		start rpmsg-listen -b rpmsg0 -s $((2000 + i))
 		many+=("$started")
+		errs+=("$started_err")
 	done
 	settled()
 	{
-		local p
-		for p in "${many[@]}"; do
-			alive "$p" && ! stderr_has 0x "$BATS_TEST_TMPDIR"/start.*.err && return 1
+		local k
+		for k in "${!many[@]}"; do
+			! alive "${many[k]}" || stderr_has 'taking part' "${errs[k]}" || return 1
 		done
-		return 0
 	}
 	wait_for settled
+	grep -q 'Too many open files' "${errs[@]}"
 	local ticks
 	ticks=$(awk '{ print $14 + $15 }' "/proc/$daemon/stat")
 	sleep 1 # of idleness
