@@ -297,7 +297,6 @@ static enum tool_exit run(struct session *s, const struct send_config *cfg)
 	answer_summary(s);
 	if (code || run_stopped() || answers)
 		return code;
-	transmit_drain(s);
 	return session_finish(s);
 }
 

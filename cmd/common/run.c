@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <rpmsg.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,11 +41,26 @@ static int handle(int sig)
 	return sigaction(sig, &act, NULL) ? -errno : 0;
 }
 
+/*
+ * A standard descriptor that the caller closed would be reused for a socket or a
+ * ring. In its place comes one that refuses what it is not for.
+ */
+static int fill_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			return -errno;
+	return 0;
+}
+
 int run_init(void)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	int err;
 
+	err = fill_standard_fds();
+	if (err)
+		return err;
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (wake_fd < 0)
 		return -errno;

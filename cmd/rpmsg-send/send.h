@@ -101,8 +101,6 @@ enum tool_exit transmit(struct session *s, const void *data, size_t len);
 enum tool_exit transmit_check(struct session *s, const char *what, uint64_t number, size_t len);
 /* The same for all messages of the command line, before any is sent. */
 enum tool_exit transmit_check_list(struct session *s);
-/* On a link that ends with this process: waits until the other side has taken everything. */
-void transmit_drain(struct session *s);
 
 /* ---- answer.c ---- */
 

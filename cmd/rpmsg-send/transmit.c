@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One message out: try, and poll until there is a buffer. */
-#include <string.h>
-#include <unistd.h>
-
 #include "common/bus.h"
 #include "common/run.h"
 #include "rpmsg-send/send.h"
-
-#define DRAIN_STEP_NS INT64_C(1000000)
 
 static int try_send(struct session *s, const void *data, size_t len)
 {
@@ -125,22 +120,4 @@ enum tool_exit transmit(struct session *s, const void *data, size_t len)
 	s->sent++;
 	s->listening = true;
 	return TOOL_OK;
-}
-
-void transmit_drain(struct session *s)
-{
-	int64_t deadline = session_deadline(s), step;
-	struct rpmsg_bus_info info;
-	uint32_t left = 0;
-
-	while (!bus_info(s->bus, &info) && info.pid == (int)getpid() && info.up) {
-		left = info.num - info.tx_free;
-		if (!left || run_now() >= deadline)
-			break;
-		step = run_deadline(DRAIN_STEP_NS);
-		if (session_wait(s, NULL, step < deadline ? step : deadline) < 0)
-			break;
-	}
-	if (left)
-		tool_note("%u messages were not taken by the other side yet", left);
 }

@@ -27,6 +27,7 @@ static void send_away(struct served *b)
 
 	if (b->spare_fd >= 0)
 		close(b->spare_fd);
+	/* cppcheck-suppress nullPointer ; accept4() allows it */
 	fd = accept4(b->listen.fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd >= 0) {
 		tool_note("%s: a client was refused: %s", b->name, strerror(EMFILE));
@@ -41,6 +42,7 @@ static void on_connect(struct watch *w, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+		/* cppcheck-suppress nullPointer ; accept4() allows it */
 		int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {

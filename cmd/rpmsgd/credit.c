@@ -94,6 +94,7 @@ void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
 {
 	struct side *s = e->side, *other = side_other(s);
 	uint32_t got = others_wait(e) ? 0 : share(e, n);
+	bool later;
 
 	/* On a loop it is for us to take what lies in the ring: "full" is said only when it is. */
 	if (!got && other && s->up && !e->credits) {
@@ -101,14 +102,15 @@ void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
 		side_dispatch(s);
 		got = others_wait(e) ? 0 : share(e, n);
 	}
-	if (!outbox_credit(e, seq, got, wait && !got)) {
+	later = wait && !got && s->up && !e->gone;
+	if (!outbox_credit(e, seq, got, later)) {
 		client_doom(e->client, "asks for credits and does not read the answers");
 		return;
 	}
 	take(e, got);
 	if (got) {
 		stop_waiting(e);
-	} else if (wait && s->up && !e->gone) {
+	} else if (later) {
 		wait_in_line(e, n);
 		credit_pump(s);
 	}

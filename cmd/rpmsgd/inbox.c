@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,8 @@
 #include "rpmsgd.h"
 
 #define QUEUE_MAX (256U << 10) /* bytes */
+#define MUCH (1U << 20) /* bytes queued for all, worth giving back to the system afterwards */
+#define LITTLE (64U << 10)
 #define LOOKS 10 /* at those who do not read, in the time they have */
 
 struct chunk {
@@ -31,6 +34,9 @@ struct held {
 	uint32_t src;
 	uint16_t len;
 };
+
+static size_t queued_for_all;
+static bool queued_much;
 
 void inbox_init(struct ep *e)
 {
@@ -52,6 +58,8 @@ static struct chunk *add_chunk(struct ep *e, enum proto_record type, size_t room
 	ck->room = room;
 	TAILQ_INSERT_TAIL(&e->chunks, ck, link);
 	e->queued += room;
+	queued_for_all += room;
+	queued_much |= queued_for_all >= MUCH;
 	return ck;
 }
 
@@ -59,6 +67,7 @@ static void drop_chunk(struct ep *e, struct chunk *ck)
 {
 	TAILQ_REMOVE(&e->chunks, ck, link);
 	e->queued -= ck->room;
+	queued_for_all -= ck->room;
 	free(ck);
 }
 
@@ -326,6 +335,14 @@ void inbox_flush_all(void)
 		if (!e->blocked) /* else its socket says when */
 			flush(e);
 	}
+}
+
+void inbox_trim(void)
+{
+	if (!queued_much || queued_for_all > LITTLE)
+		return;
+	queued_much = false;
+	malloc_trim(0);
 }
 
 /* The client says that it works on what it has read, however slowly. */

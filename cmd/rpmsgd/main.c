@@ -288,6 +288,8 @@ static int serve(void)
 		tool_error("cannot go to the background: %s", strerror(errno));
 		return TOOL_FAIL;
 	}
+	if (server.opt.record)
+		unsetenv("RPMSG_RECORD"); /* a bus has one recorder, and this is ours to place */
 	if (server_start())
 		return TOOL_FAIL;
 	tell_ready();

@@ -153,7 +153,7 @@ static int is_socket(const struct dirent *d)
 static void narrow(const char *dir)
 {
 	struct dirent **found;
-	int n = scandir(dir, &found, is_socket, NULL);
+	int n = scandir(dir, &found, is_socket, alphasort);
 
 	for (int i = 0; i < n; i++)
 		free(found[i]);

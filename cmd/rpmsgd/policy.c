@@ -51,17 +51,25 @@ static bool in_group(int fd, gid_t primary, gid_t group)
 	return false;
 }
 
-/* Those whom --socket-group or --socket-mode let connect are meant to. */
-static bool invited(int fd, gid_t gid)
+static int find_group(const char *name, gid_t *gid)
 {
-	const struct group *gr;
+	char space[16384];
+	struct group gr, *found;
+
+	if (getgrnam_r(name, &gr, space, sizeof(space), &found) || !found)
+		return -ENOENT;
+	*gid = gr.gr_gid;
+	return 0;
+}
+
+/* Those whom --socket-group or --socket-mode let connect are meant to. */
+static bool invited(int fd, gid_t primary)
+{
+	gid_t gid;
 
 	if (server.opt.mode >= 0 && server.opt.mode & 02)
 		return true;
-	if (!server.opt.group)
-		return false;
-	gr = getgrnam(server.opt.group);
-	return gr && in_group(fd, gid, gr->gr_gid);
+	return server.opt.group && !find_group(server.opt.group, &gid) && in_group(fd, primary, gid);
 }
 
 bool policy_admit(int fd, struct client *c)
@@ -116,18 +124,6 @@ int policy_destroy(const struct client *c, const struct chan *ch, char *text, si
 
 /* ---- others than ourselves ---- */
 
-static int find_group(const char *name, gid_t *gid)
-{
-	const struct group *gr = getgrnam(name);
-
-	if (!gr) {
-		tool_error("--socket-group: there is no group '%s'", name);
-		return -EINVAL;
-	}
-	*gid = gr->gr_gid;
-	return 0;
-}
-
 static int widen(const char *path, const struct options *opt, gid_t gid, mode_t mode)
 {
 	if ((opt->group && chown(path, (uid_t)-1, gid)) || chmod(path, mode)) {
@@ -137,7 +133,19 @@ static int widen(const char *path, const struct options *opt, gid_t gid, mode_t 
 	return 0;
 }
 
-/* Of the directory others get the right to pass, not to look around. */
+/* Others may pass the directory, not look around in it. What is open already stays open. */
+static int widen_dir(const char *dir, const struct options *opt, gid_t gid, mode_t mode)
+{
+	struct stat st;
+
+	if (stat(dir, &st)) {
+		tool_error("%s: %s", dir, strerror(errno));
+		return -errno;
+	}
+	mode = (st.st_mode & 0777) | (mode & 060 ? 010 : 0) | (mode & 06 ? 01 : 0);
+	return widen(dir, opt, gid, mode);
+}
+
 int policy_widen(const char *dir, const char *socket, const struct options *opt)
 {
 	mode_t mode = opt->mode >= 0 ? (mode_t)opt->mode : 0660;
@@ -146,10 +154,10 @@ int policy_widen(const char *dir, const char *socket, const struct options *opt)
 
 	if (!opt->group && opt->mode < 0)
 		return 0;
-	err = opt->group ? find_group(opt->group, &gid) : 0;
-	if (!err)
-		err = widen(socket, opt, gid, mode);
-	if (!err)
-		err = widen(dir, opt, gid, 0700 | (mode & 060 ? 010 : 0) | (mode & 06 ? 01 : 0));
-	return err;
+	if (opt->group && find_group(opt->group, &gid)) {
+		tool_error("--socket-group: there is no group '%s'", opt->group);
+		return -EINVAL;
+	}
+	err = widen(socket, opt, gid, mode);
+	return err ? err : widen_dir(dir, opt, gid, mode);
 }

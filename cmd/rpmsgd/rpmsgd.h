@@ -301,6 +301,8 @@ void inbox_fini(struct ep *e);
 void inbox_end(struct ep *e);
 /* Sends what was queued in this round. */
 void inbox_flush_all(void);
+/* Gives memory back when a jam is over. */
+void inbox_trim(void);
 /* Looks after those who do not read. Milliseconds until that is to be done again, or -1. */
 int inbox_look_after(void);
 

@@ -105,6 +105,7 @@ static void finish_round(void)
 	} while (again);
 	STAILQ_FOREACH(b, &server.buses, link_)
 		bus_round(b);
+	inbox_trim();
 }
 
 static bool idle_too_long(int *timeout)

@@ -56,7 +56,8 @@ struct client {
 	int cancel; /* eventfd */
 	int wake;   /* eventfd: something is queued for dispatch */
 	uint32_t uid; /* the server's; as long as it is not known, nobody's */
-	struct proto_info info; /* as of the last question */
+	struct proto_info info; /* as of the last question; bus->lock */
+	uint32_t mtu;           /* atomic */
 
 	struct lock call; /* its holder reads the control socket */
 	uint32_t seq;
@@ -145,6 +146,8 @@ int client_poll(struct endpoint *ept);
 void *client_reserve(struct endpoint *ept, size_t *room, bool wait);
 int client_submit(struct endpoint *ept, void *buf, uint32_t dst, size_t len);
 void client_discard(struct endpoint *ept, void *buf);
+/* For RPMSG_RECORD: a message that was sent or received. */
+void client_record(struct client *c, const struct proto_message *m, const void *data, bool sent);
 /* Handles what the server says about sending, from dispatch. */
 void client_read_out(struct client_endpoint *e);
 

@@ -81,9 +81,25 @@ static int check_server(struct client *c, const char *path)
 		    path, (int)c->info.pid, c->uid);
 }
 
+/* Why a path did not lead to a server, if that leaves others to try. */
+static const char *not_here(const char *path, int err)
+{
+	struct stat st;
+
+	if (err == -ENOENT)
+		return "not there";
+	if (err == -ECONNREFUSED)
+		return "nobody listens";
+	/* A directory that is closed to us may have nothing for us; a socket has. */
+	if (err == -EACCES && stat(path, &st))
+		return "no permission";
+	return NULL;
+}
+
 static int connect_name(struct client *c, const char *name)
 {
 	char tried[400] = "", dir[256], path[300];
+	const char *why;
 	size_t n = 0;
 	int err;
 
@@ -92,11 +108,12 @@ static int connect_name(struct client *c, const char *name)
 		err = connect_path(c, path);
 		if (!err)
 			return check_server(c, path);
-		if (err != -ENOENT && err != -ECONNREFUSED)
+		why = not_here(path, err);
+		if (!why)
 			return fail(-err, "bus %s: %s: %s", name, path, rpmsg_strerror(err));
 		if (n < sizeof(tried))
 			n += (size_t)snprintf(tried + n, sizeof(tried) - n, "%s%s (%s)", i ? ", " : "",
-					      path, err == -ENOENT ? "not there" : "nobody listens");
+					      path, why);
 	}
 	return fail(ENOENT, "nobody serves bus %s: tried %s", name, tried);
 }
@@ -308,7 +325,7 @@ void client_read_control(struct client *c)
 
 	if (!lock_try(&c->call))
 		return;
-	while (r == 1 && !c->lost) {
+	while (r == 1 && !__atomic_load_n(&c->lost, __ATOMIC_ACQUIRE)) {
 		r = next_packet(c, buf, &len, fds, &n_fds);
 		if (r)
 			continue;

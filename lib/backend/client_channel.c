@@ -29,6 +29,7 @@ int client_ask_info(struct client *c)
 		return fail(EPROTO, "malformed bus information from rpmsgd");
 	lock_take(&c->bus.lock);
 	c->info = info;
+	poke(&c->mtu, info.mtu_tx);
 	lock_drop(&c->bus.lock);
 	return 0;
 }

@@ -281,6 +281,8 @@ int client_deliver(struct client *c, int max)
 		c->left--;
 		if (!e->ept || !e->ept->bound)
 			continue;
+		if (c->bus.recorder)
+			client_record(c, &m, data, false);
 		c->rx_len = m.len;
 		endpoint_deliver(&c->bus, e->ept, data, m.len, m.src);
 		n++;

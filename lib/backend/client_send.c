@@ -265,6 +265,14 @@ static int take_credit(struct client_endpoint *e, bool wait)
 
 /* ---- sending ---- */
 
+void client_record(struct client *c, const struct proto_message *m, const void *data, bool sent)
+{
+	struct wire_hdr h = { .src = m->src, .dst = m->dst, .len = m->len };
+	bool from_host = sent == (c->bus.side == RPMSG_SIDE_HOST);
+
+	recorder_put(c->bus.recorder, c->bus.record_id, from_host ? RPMSG_H2R : RPMSG_R2H, &h, data);
+}
+
 static int push_message(struct client_endpoint *e, uint32_t src, uint32_t dst, const void *data,
 			size_t len)
 {
@@ -280,15 +288,19 @@ static int push_message(struct client_endpoint *e, uint32_t src, uint32_t dst, c
 				{ (void *)(uintptr_t)data, len },
 				{ (void *)(uintptr_t)zeros, proto_message_size((uint32_t)len) -
 							    sizeof(h.m) - len } };
+	int err = push(e, iov, 3);
 
-	return push(e, iov, 3);
+	if (!err && e->client->bus.recorder)
+		client_record(e->client, &h.m, data, true);
+	return err;
 }
 
 static int check_len(struct client *c, size_t len)
 {
-	if (len > c->info.mtu_tx && c->bus.up)
-		return fail(EMSGSIZE, "%zu bytes; bus %s takes at most %u", len, c->bus.name,
-			    c->info.mtu_tx);
+	uint32_t mtu = peek(&c->mtu);
+
+	if (len > mtu && peek(&c->bus.up))
+		return fail(EMSGSIZE, "%zu bytes; bus %s takes at most %u", len, c->bus.name, mtu);
 	return len > UINT16_MAX ? fail(EMSGSIZE, "%zu bytes", len) : 0;
 }
 
@@ -312,9 +324,9 @@ long client_mtu(struct rpmsg_bus *bus)
 {
 	struct client *c = client_of(bus);
 
-	if (!bus->up)
+	if (!peek(&bus->up))
 		return fail(EPIPE, "the link of bus %s is down", bus->name);
-	return (long)c->info.mtu_tx;
+	return (long)peek(&c->mtu);
 }
 
 int client_poll(struct endpoint *ept)
@@ -370,6 +382,7 @@ void *client_reserve(struct endpoint *ept, size_t *room, bool wait)
 		return NULL;
 	}
 	*room = tx->room;
+	/* cppcheck-suppress memleak ; the caller's until submit or discard */
 	return tx->data;
 }
 

@@ -9,7 +9,6 @@
 #define RPMSG_LOCK_H
 
 #include <stdbool.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/single_threaded.h>
 

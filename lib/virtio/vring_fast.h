@@ -273,7 +273,7 @@ static inline bool vring_device_call_needed(struct vring_device *vq)
 	return vring_need_event(shm_load16(vq->used_event), now, old);
 }
 
-/* ---- the same for paths without calls: false leaves all as it was, for the ones above to sort out ---- */
+/* ---- the same for paths without calls: false leaves all as it was, for those above ---- */
 
 static inline bool vring_driver_alloc_quick(struct vring_driver *vq, uint16_t *id)
 {
@@ -312,14 +312,15 @@ static inline bool vring_device_take_quick(struct vring_device *vq, struct vring
 	return true;
 }
 
-/* For an id of vring_driver_alloc_quick(), a head of vring_device_take_quick(): the order of bytes is ours. */
+/* For what alloc_quick() or take_quick() gave: the order of bytes is ours. */
 static inline void vring_driver_add_quick(struct vring_driver *vq, uint16_t id, uint32_t len)
 {
 	vring_keep32(&vq->vr.desc[id].len, len);
 	vring_driver_publish_body(vq, id, false);
 }
 
-static inline void vring_device_return_quick(struct vring_device *vq, uint16_t head, uint32_t written)
+static inline void vring_device_return_quick(struct vring_device *vq, uint16_t head,
+					     uint32_t written)
 {
 	vring_device_return_body(vq, head, written, false);
 }

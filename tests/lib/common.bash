@@ -150,7 +150,7 @@ start()
 
 waited()
 {
-	wait_for all_gone "$1"
+	wait_for all_gone "$1" || return
 	wait "$1"
 }
 

@@ -3,6 +3,7 @@
 # bit, also when the reader is stopped in between.
 
 load ../lib/common
+load ../lib/process
 
 SEED=20240229
 MAX=496
@@ -49,14 +50,6 @@ checked_beyond()
 	((${n:-0} > $1))
 }
 
-# ends STATUS CMD...: CMD, which stops or awaits a process, returns STATUS
-ends()
-{
-	local got=0
-	"${@:2}" || got=$?
-	assert_equal "$got" "$1"
-}
-
 # Stops the listener for so long, in which the sender cannot end.
 pause_listener()
 {
@@ -69,11 +62,11 @@ pause_listener()
 # All COUNT messages were sent, and the listener, told to end, has shown them as they were sent.
 whole()
 {
-	DEADLINE=240 ends 0 waited "$sender"
+	DEADLINE=240 exits 0 waited "$sender"
 	assert_file_contains "$sent" "^$1 messages sent"
-	ends 130 stop "$listener" INT
+	exits 130 stop "$listener" INT
 	assert_file_contains "$said" "^$1 messages seen, 0 lost\$"
-	ends 0 waited "$checker" || fail "$(cat "$complaint")"
+	exits 0 waited "$checker" || fail "$(cat "$complaint")"
 	assert_equal "$(tail -n 1 "$checked")" "$1 messages, all as they should be"
 }
 

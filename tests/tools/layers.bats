@@ -7,6 +7,7 @@ setup()
 {
 	common_setup
 	CC=${CC:-cc}
+	read -ra LIBS_CFLAGS <<<"$(pkg-config --cflags libpcap json-c)"
 	SO=$BUILD/lib/librpmsg.so
 }
 
@@ -16,8 +17,8 @@ headers_of()
 	local f
 	for f in "$@"; do
 		"$CC" -std=gnu11 -D_GNU_SOURCE -DRPMSG_VERSION='"0"' -I"$TOP/lib" -I"$TOP/cmd" \
-			$(pkg-config --cflags libpcap json-c) -MM -MG "$f"
-	done | tr ' \\' '\n\n' | grep '\.h$' | xargs -r realpath -m --relative-to="$TOP" | sort -u
+			"${LIBS_CFLAGS[@]}" -MM -MG "$f"
+	done | tr -s '[:space:]' '\n' | grep '\.h$' | xargs -r realpath -m --relative-to="$TOP" | sort -u
 }
 
 # public_names: the functions that rpmsg.h declares, one a line, sorted.
@@ -90,7 +91,7 @@ map_names()
 		echo "$h"
 		echo "#include \"$TOP/$h\"" >one.c
 		"$CC" -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -DRPMSG_VERSION='"0"' -I"$TOP/lib" \
-			-I"$TOP/cmd" $(pkg-config --cflags libpcap json-c) -fsyntax-only one.c
+			-I"$TOP/cmd" "${LIBS_CFLAGS[@]}" -fsyntax-only one.c
 	done
 }
 

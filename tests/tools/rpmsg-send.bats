@@ -187,7 +187,7 @@ rpmsg_knocked()
 @test "--try on a full ring ends with 5 at the first message too many" {
 	listen -b shm:x,num=4 -R -s 30 -o raw
 	mkfifo feed
-	start_fed rpmsg-send -b shm:x,num=4 -d 30 --try -l
+	start_fed rpmsg-send -b shm:x,num=4 -d 30 --try -t inf -l
 	local sender=$started err=$started_err
 	echo up >&7
 	wait_for grep -q up start.0.out

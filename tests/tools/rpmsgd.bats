@@ -276,19 +276,35 @@ exits()
 	assert_success
 }
 
-@test "a bus with room for others is for all; else it is ours alone" {
-	[[ $(id -u) -eq 0 ]] || skip 'no hardware: another user to be needs root'
-	chmod 711 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "${BATS_RUN_TMPDIR%/*}" 2>/dev/null || true
-	serve --socket-mode 666 rpmsg0=loop
+@test "the directory and socket open for others as far as is asked, and close behind the last" {
+	# bats' own folder is closed to others
+	export RPMSG_DIR
+	RPMSG_DIR=$(mktemp -d /tmp/rpmsg-others.XXXXXX)
+	start rpmsgd --socket-mode 666 rpmsg0=loop
+	wait_for test -S "$RPMSG_DIR/rpmsg0.sock"
 	assert_equal "$(stat -c %a "$RPMSG_DIR/rpmsg0.sock")" 666
 	assert_equal "$(stat -c %a "$RPMSG_DIR")" 711
-	run rpmsgd --stop rpmsg0
-	assert_success
+	start rpmsgd --socket-mode 660 rpmsg1=loop
+	wait_for test -S "$RPMSG_DIR/rpmsg1.sock"
+	if [[ $(id -u) -eq 0 ]]; then
+		cp "$BUILD/bin/rpmsg-ns" "$BUILD/lib/librpmsg.so.0" "$RPMSG_DIR"
+		local -a nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups
+			env LD_LIBRARY_PATH="$RPMSG_DIR" "$RPMSG_DIR/rpmsg-ns")
+		run "${nobody[@]}" -b "$RPMSG_DIR/rpmsg0.sock" list
+		assert_success
+		run "${nobody[@]}" -b "$RPMSG_DIR/rpmsg1.sock" list
+		assert_failure 1
+		assert_output --partial 'Permission denied'
+		rm "$RPMSG_DIR/rpmsg-ns" "$RPMSG_DIR/librpmsg.so.0"
+	fi
+	rpmsgd --stop rpmsg1
+	assert_equal "$(stat -c %a "$RPMSG_DIR")" 711
+	rpmsgd --stop rpmsg0
 	assert_equal "$(stat -c %a "$RPMSG_DIR")" 700
 	run rpmsgd --socket-group no-such-group rpmsg0=loop
 	assert_failure 1
 	assert_output --partial no-such-group
-	assert_equal "$(ls -A "$RPMSG_DIR")" ''
+	rmdir "$RPMSG_DIR"
 }
 
 # ---- sharing ----
@@ -528,6 +544,18 @@ exits()
 	exits 130 stop "$watcher" INT
 	assert_equal "$(grep -c 'h>r.*hello' "$watcher_out")" 1
 	assert_equal "$(grep -c 'r>h.*hello' "$watcher_out")" 1
+}
+
+@test "RPMSG_RECORD in the environment is a client's affair" {
+	RPMSG_RECORD=$PWD/daemon.rec serve
+	assert_not_exist daemon.rec
+	start rpmsg-listen -b rpmsg0 -R -n echo --echo
+	wait_for has_channel echo
+	RPMSG_RECORD=$PWD/own.rec rpmsg-send -b rpmsg0 -n echo --expect hello hello
+	run rpmsg-listen -r own.rec -o log
+	assert_success
+	assert_line --partial 'h>r'
+	assert_line --partial 'r>h'
 }
 
 @test "--no-record makes no file, and watching says why not" {

@@ -65,7 +65,7 @@ static void bus_names(void **state)
 	recorder_put(rec, 15, RPMSG_H2R, &hdr, NULL);
 	r = open_file(true);
 	assert_int_equal(rpmsg_recording_read(r, &m), 1);
-	name[RPMSG_NAME_SIZE - 1] = '\0';
+	name[RPMSG_BUS_NAME_SIZE - 1] = '\0';
 	assert_string_equal(m.bus, name);
 	rpmsg_recording_close(r);
 	recorder_close(rec, false);

@@ -243,7 +243,7 @@ static void default_still_kills(void **state)
 	expect_exit(run_ignored_sent, 0);
 }
 
-static void *wanted;
+static void *volatile wanted; /* before the fault, not after */
 static sigjmp_buf back;
 
 static void info_handler(int sig, siginfo_t *info, void *context)

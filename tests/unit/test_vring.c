@@ -169,6 +169,20 @@ static void no_more_available(struct pair *p)
 	assert_int_equal(vring_device_available(&p->dev), 0);
 }
 
+static void give(struct pair *p)
+{
+	vring_device_return(&p->dev, must_take(p, 0), 0);
+}
+
+static void get_back(struct pair *p)
+{
+	uint32_t len;
+	uint16_t id;
+
+	assert_int_equal(vring_driver_get_used(&p->drv, &id, &len), 1);
+	vring_driver_free(&p->drv, id);
+}
+
 /* The whole ring there and back, rounds times. */
 static void fill_and_drain(struct pair *p, unsigned rounds)
 {
@@ -343,6 +357,70 @@ static void test_unchanged_descriptors_are_not_rewritten(void **state)
 	free(p.data);
 }
 
+/* The quick calls do what the others do, or nothing at all. */
+static void test_quick(void **state)
+{
+	struct vring_buf buf;
+	struct pair p;
+	uint16_t id = 0;
+
+	(void)state;
+	pair_open(&p, 4, pair_variant(1));
+	for (uint32_t i = 0; i < 4; i++)
+		vring_driver_describe(&p.drv, (uint16_t)i, pair_addr(i), PAIR_SIZE, false);
+	for (uint32_t i = 0; i < 40; i += 2) {
+		vring_device_arm(&p.dev);
+		assert_true(vring_driver_alloc_quick(&p.drv, &id));
+		vring_driver_add_quick(&p.drv, id, 8);
+		assert_true(vring_driver_kick_quick(&p.drv));
+		put(&p, i + 1);
+		assert_false(vring_driver_kick_quick(&p.drv));
+		if (i == 0) /* the region is not known yet */
+			assert_false(vring_device_take_quick(&p.dev, &buf, 8, false));
+		assert_int_equal(vring_device_take(&p.dev, &buf, false), 1);
+		assert_int_equal(buf.head, id);
+		vring_driver_arm(&p.drv);
+		vring_device_return_quick(&p.dev, id, i);
+		assert_true(vring_device_call_quick(&p.dev));
+		assert_false(vring_device_take_quick(&p.dev, &buf, 9, false));
+		assert_true(vring_device_take_quick(&p.dev, &buf, 8, false));
+		assert_ptr_equal(buf.ptr, p.data + (size_t)buf.head * PAIR_SIZE);
+		vring_device_return_quick(&p.dev, buf.head, i + 1);
+		assert_false(vring_device_call_quick(&p.dev));
+		assert_false(vring_device_take_quick(&p.dev, &buf, 8, false));
+		must_get_used(&p, id, i);
+		vring_driver_free(&p.drv, id);
+		get_back(&p);
+	}
+	while (vring_driver_alloc_quick(&p.drv, &id))
+		;
+	assert_int_equal(p.drv.n_free, 0);
+	pair_close(&p);
+}
+
+/* In the other byte order, without events: left to the others. */
+static void test_quick_declines(void **state)
+{
+	struct vring_buf buf;
+	struct pair p;
+	uint16_t id;
+
+	(void)state;
+	pair_open(&p, 4, pair_variant(3));
+	assert_false(vring_driver_alloc_quick(&p.drv, &id));
+	put(&p, 0);
+	give(&p);
+	put(&p, 1);
+	assert_int_equal(vring_device_available(&p.dev), 1);
+	assert_false(vring_device_take_quick(&p.dev, &buf, 0, false));
+	assert_true(vring_driver_kick_quick(&p.drv));
+	assert_true(vring_device_call_quick(&p.dev));
+	assert_true(vring_driver_kick_needed(&p.drv));
+	assert_true(vring_device_call_needed(&p.dev));
+	must_take(&p, 1);
+	pair_close(&p);
+}
+
 static void test_described_once(void **state)
 {
 	struct vring_buf buf;
@@ -394,20 +472,6 @@ static void test_need_event(void **state)
 				assert_int_equal(vring_need_event(event, now, old),
 						 passed(event, now, old));
 			}
-}
-
-static void give(struct pair *p)
-{
-	vring_device_return(&p->dev, must_take(p, 0), 0);
-}
-
-static void get_back(struct pair *p)
-{
-	uint32_t len;
-	uint16_t id;
-
-	assert_int_equal(vring_driver_get_used(&p->drv, &id, &len), 1);
-	vring_driver_free(&p->drv, id);
 }
 
 /* Moves both indices on, so that a test can be run across a wrap. */
@@ -855,6 +919,8 @@ int main(void)
 		cmocka_unit_test(test_untake),
 		cmocka_unit_test(test_unchanged_descriptors_are_not_rewritten),
 		cmocka_unit_test(test_described_once),
+		cmocka_unit_test(test_quick),
+		cmocka_unit_test(test_quick_declines),
 		cmocka_unit_test(test_need_event),
 		cmocka_unit_test(test_notifications),
 		cmocka_unit_test(test_event_is_for_one),

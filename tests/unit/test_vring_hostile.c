@@ -192,14 +192,27 @@ static void still_works(struct pair *p)
 	assert_false(p->dev.broken);
 }
 
+/* Behind a good buffer, so that the index is known and the quick take looks at it. */
+static void quick_leaves_it(struct pair *p, bool write)
+{
+	struct vring_buf buf;
+
+	pair_desc(p, 201, pair_addr(201), PAIR_SIZE, write ? VRING_DESC_F_WRITE : 0, 0);
+	pair_offer(p, 201);
+	pair_offer(p, 9);
+	assert_int_equal(vring_device_take(&p->dev, &buf, write), 1);
+	assert_false(vring_device_take_quick(&p->dev, &buf, 0, write));
+	vring_device_return(&p->dev, 201, 0);
+}
+
 /* Head 9 is offered and refused: it goes back with length 0 and can be offered again. */
 static void refused(struct pair *p, bool write, const char *why)
 {
-	const uint16_t used = pair_used_idx(p);
-	const struct vring_used_elem *elem = &p->vr.used->ring[used & (NUM - 1)];
+	const uint16_t used = (uint16_t)(pair_used_idx(p) + 1);
+	struct vring_used_elem *elem = &p->vr.used->ring[used & (NUM - 1)];
 
-	p->vr.used->ring[used & (NUM - 1)].len = 0xdddddddd;
-	pair_offer(p, 9);
+	quick_leaves_it(p, write);
+	elem->len = 0xdddddddd;
 	take_is_bad(p, write, why);
 	assert_int_equal(pair_used_idx(p), (uint16_t)(used + 1));
 	assert_int_equal(order32(p->opt.swap, elem->id), 9);
@@ -221,6 +234,7 @@ static void heads_out_of_range(struct pair *p)
 	pair_offer(p, 256);
 	pair_offer(p, 65535);
 	take_is_bad(p, false, "available head 256 is not below 256");
+	assert_false(vring_device_take_quick(&p->dev, &buf, 0, false));
 	take_is_bad(p, false, "available head 65535 is not below 256");
 	assert_int_equal(pair_used_idx(p), 0);
 	assert_int_equal(vring_device_take(&p->dev, &buf, false), 0);
@@ -235,6 +249,7 @@ static void heads_taken_twice(struct pair *p)
 	pair_offer(p, 9);
 	pair_offer(p, 9);
 	assert_int_equal(vring_device_take(&p->dev, &buf, false), 1);
+	assert_false(vring_device_take_quick(&p->dev, &buf, 0, false));
 	take_is_bad(p, false, "available head 9 has been taken already");
 	assert_int_equal(pair_used_idx(p), 0);
 	vring_device_return(&p->dev, 9, 0);
@@ -242,6 +257,25 @@ static void heads_taken_twice(struct pair *p)
 	assert_int_equal(vring_device_take(&p->dev, &buf, false), 1);
 	vring_device_return(&p->dev, 9, 0);
 	still_works(p);
+}
+
+static void heads_taken_twice_quickly(struct pair *p)
+{
+	struct vring_buf buf;
+
+	pair_desc(p, 8, pair_addr(8), PAIR_SIZE, 0, 0);
+	pair_desc(p, 9, pair_addr(9), PAIR_SIZE, 0, 0);
+	pair_offer(p, 8);
+	pair_offer(p, 9);
+	pair_offer(p, 9);
+	assert_int_equal(vring_device_take(&p->dev, &buf, false), 1);
+	if (p->opt.swap)
+		assert_int_equal(vring_device_take(&p->dev, &buf, false), 1);
+	else
+		assert_true(vring_device_take_quick(&p->dev, &buf, 0, false));
+	assert_int_equal(buf.head, 9);
+	assert_false(vring_device_take_quick(&p->dev, &buf, 0, false));
+	take_is_bad(p, false, "available head 9 has been taken already");
 }
 
 static void available_index_jumps(struct pair *p)
@@ -346,10 +380,10 @@ static void chains_that_go_wrong(struct pair *p)
 	pair_desc(p, 10, PAIR_ADDR - 1, 16, 0, 0);
 	refused_desc(p, pair_addr(9), 16, VRING_DESC_F_NEXT, 10,
 		     "descriptor 10: 0x3fffffff+16 is outside the memory");
-	/* All the ring in a circle, but for the one that still_works() uses. */
-	for (uint32_t i = 0; i < NUM; i++)
-		pair_desc(p, i, pair_addr(i), 16, VRING_DESC_F_NEXT, (i + 1) % NUM);
-	refused(p, false, "descriptor 8: chain of more than 256");
+	/* A large circle: 256 from 9 on end at 64. */
+	for (uint32_t i = 0; i < 200; i++)
+		pair_desc(p, i, pair_addr(i), 16, VRING_DESC_F_NEXT, (i + 1) % 200);
+	refused(p, false, "descriptor 64: chain of more than 256");
 }
 
 static void indirect_where_it_may_not_be(struct pair *p)
@@ -444,6 +478,7 @@ static void chains_that_change(struct pair *p)
 
 EACH_VARIANT(heads_out_of_range)
 EACH_VARIANT(heads_taken_twice)
+EACH_VARIANT(heads_taken_twice_quickly)
 EACH_VARIANT(available_index_jumps)
 EACH_VARIANT(available_index_steps_back)
 EACH_VARIANT(available_index_jumps_one_too_far)
@@ -826,6 +861,7 @@ int main(void)
 		cmocka_unit_test(test_event_field_is_any_value),
 		cmocka_unit_test(test_heads_out_of_range),
 		cmocka_unit_test(test_heads_taken_twice),
+		cmocka_unit_test(test_heads_taken_twice_quickly),
 		cmocka_unit_test(test_available_index_jumps),
 		cmocka_unit_test(test_available_index_steps_back),
 		cmocka_unit_test(test_available_index_jumps_one_too_far),

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define POLLED 100000u
@@ -212,14 +213,24 @@ static void test_sleeping(void **state)
 /* ---- telling and asking at the same moment ---- */
 
 #define ROUNDS 100000u
+#define ROUNDS_MS 1000 /* on a busy machine fewer rounds have to do */
 
 struct moment {
 	struct pair p;
 	bool calls;            /* the device tells, the driver asks; else the other way round */
 	uint32_t at[2];        /* steps that each thread has begun */
+	bool stop;             /* set between rounds */
 	bool seen;             /* what the asker found */
 	unsigned lost;
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 /* Both threads leave this at nearly the same time. */
 static void meet(struct moment *m, unsigned me)
@@ -228,7 +239,7 @@ static void meet(struct moment *m, unsigned me)
 	unsigned spins = 0;
 
 	while (__atomic_load_n(&m->at[!me], __ATOMIC_ACQUIRE) < step)
-		if (++spins % 1000 == 0)
+		if (++spins % 100 == 0)
 			sched_yield();
 		else
 			cpu_relax();
@@ -249,8 +260,10 @@ static void *ask(void *arg)
 	struct moment *m = arg;
 	uint64_t seed = 521288629;
 
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (;;) {
 		meet(m, 1);
+		if (m->stop)
+			break;
 		for (uint32_t n = pair_random(&seed) % 64; n; n--)
 			__asm__ volatile("");
 		m->seen = m->calls ? vring_driver_arm(&m->p.drv) : vring_device_arm(&m->p.dev);
@@ -288,6 +301,7 @@ static void after_round(struct moment *m)
 /* Either the asker sees the buffer or the teller sees the wish: else both would wait. */
 static void at_the_same_time(unsigned variant, bool calls)
 {
+	const int64_t end = now_ms() + ROUNDS_MS;
 	struct moment m = { .calls = calls };
 	pthread_t thread;
 
@@ -295,7 +309,7 @@ static void at_the_same_time(unsigned variant, bool calls)
 	assert_int_equal(vring_driver_alloc(&m.p.drv), 0);
 	vring_driver_describe(&m.p.drv, 0, pair_addr(0), PAIR_SIZE, false);
 	assert_int_equal(pthread_create(&thread, NULL, ask, &m), 0);
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS && now_ms() < end; i++) {
 		bool told;
 
 		before_round(&m);
@@ -305,6 +319,8 @@ static void at_the_same_time(unsigned variant, bool calls)
 		m.lost += !told && !m.seen;
 		after_round(&m);
 	}
+	m.stop = true;
+	meet(&m, 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(m.lost, 0);
 	pair_close(&m.p);
