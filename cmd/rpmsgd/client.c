@@ -87,8 +87,10 @@ void client_packet(struct client *c, const void *data, size_t len, const int *fd
 	if (err == -EAGAIN && !enqueue(c, data, len, fds, n_fds))
 		return;
 	close_fds(fds, n_fds);
-	if (err)
-		client_doom(c, err == -EPIPE || err == -ECONNRESET ? NULL : "cannot be sent a reply");
+	if (err == -EPIPE || err == -ECONNRESET)
+		client_doom(c, NULL);
+	else if (err)
+		client_doom(c, "cannot be sent a reply");
 }
 
 void client_event(struct client *c, const struct proto_event *ev)
@@ -203,8 +205,8 @@ void client_free(struct client *c)
 	else
 		c->doomed = "";
 	if (*c->doomed)
-		tool_note("%s: client pid %d (%s) closed: %s", c->served->name, (int)c->pid, c->command,
-			  c->doomed);
+		tool_note("%s: client pid %d (%s) closed: %s", c->served->name, (int)c->pid,
+			  c->command, c->doomed);
 	TAILQ_REMOVE(&c->served->clients, c, link);
 	server.n_clients--;
 	loop_remove(&c->control);

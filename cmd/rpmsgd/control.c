@@ -75,7 +75,7 @@ static void hello(struct client *c, const void *data)
 		return;
 	}
 	if (req->version != PROTO_VERSION) {
-		snprintf(text, sizeof(text), "rpmsgd speaks version %u of the protocol, the client %u",
+		snprintf(text, sizeof(text), "rpmsgd speaks protocol version %u, the client %u",
 			 PROTO_VERSION, req->version);
 		refuse(c, &req->head, -EPROTO, text);
 		return;
@@ -172,16 +172,20 @@ static bool find_channel(struct client *c, const struct proto_bind *req, struct 
 static int try_bind(struct client *c, struct ep *e, const struct proto_bind *req, char *text,
 		    size_t size)
 {
+	bool again = true;
 	struct chan *ch;
 	int err;
 
-	for (int i = 0;; i++) {
+	for (;;) {
 		if (!find_channel(c, req, &ch)) {
 			snprintf(text, size, "channel %s is gone", req->key.name);
 			return -EPIPE;
 		}
 		err = bind_endpoint(c, e, ch, req, text, size);
-		if (!err || i || (err != -EBUSY && err != -EADDRINUSE) || !client_reap(c->served, c))
+		if (!again || (err != -EBUSY && err != -EADDRINUSE))
+			return err;
+		again = false;
+		if (!client_reap(c->served, c))
 			return err;
 	}
 }

@@ -240,8 +240,8 @@ static uint64_t discard(struct ep *e)
 static void log_drop(const struct ep *e, const char *what)
 {
 	tool_note("%s: client pid %d (%s) endpoint 0x%x %s: %llu messages dropped",
-		  e->side->served->name, (int)e->client->pid, e->client->command, e->rep->addr, what,
-		  (unsigned long long)e->dropped);
+		  e->side->served->name, (int)e->client->pid, e->client->command, e->rep->addr,
+		  what, (unsigned long long)e->dropped);
 }
 
 static void start_dropping(struct ep *e)

@@ -19,8 +19,8 @@ static void log_line(void *arg, enum rpmsg_log_level level, const char *text)
 
 static struct rpmsg_bus_options bus_options(struct served *b)
 {
-	return (struct rpmsg_bus_options){ .size = sizeof(struct rpmsg_bus_options), .name = b->name,
-					   .log = log_line, .log_arg = b };
+	return (struct rpmsg_bus_options){ .size = sizeof(struct rpmsg_bus_options),
+					   .name = b->name, .log = log_line, .log_arg = b };
 }
 
 static int tell(const struct served *b)

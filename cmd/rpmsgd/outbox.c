@@ -143,8 +143,8 @@ static void unpark_one(struct side *s, int err)
 			failed(e, err, 1);
 		tell_failed(e);
 	} else if (err) {
-		tool_note("%s: a message of a client that has gone was not sent: %s", s->served->name,
-			  rpmsg_strerror(err));
+		tool_note("%s: a message of a client that has gone was not sent: %s",
+			  s->served->name, rpmsg_strerror(err));
 	}
 	free(p);
 }

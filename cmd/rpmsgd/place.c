@@ -115,8 +115,8 @@ static bool widened(const char *dir)
 {
 	struct stat st;
 
-	return wants_others() && !lstat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
-	       !(st.st_mode & 066);
+	return wants_others() && !lstat(dir, &st) && S_ISDIR(st.st_mode) &&
+	       st.st_uid == geteuid() && !(st.st_mode & 066);
 }
 
 struct place *place_take(const char *name, const char *link)

@@ -69,7 +69,8 @@ static bool invited(int fd, gid_t primary)
 
 	if (server.opt.mode >= 0 && server.opt.mode & 02)
 		return true;
-	return server.opt.group && !find_group(server.opt.group, &gid) && in_group(fd, primary, gid);
+	return server.opt.group && !find_group(server.opt.group, &gid) &&
+	       in_group(fd, primary, gid);
 }
 
 bool policy_admit(int fd, struct client *c)
@@ -117,7 +118,8 @@ int policy_destroy(const struct client *c, const struct chan *ch, char *text, si
 		ep_who(ch->owner, who, sizeof(who));
 		snprintf(text, size, "channel %s belongs to %s", ch->rpdev->id.name, who);
 	} else {
-		snprintf(text, size, "channel %s was announced by the other side", ch->rpdev->id.name);
+		snprintf(text, size, "channel %s was announced by the other side",
+			 ch->rpdev->id.name);
 	}
 	return -EPERM;
 }

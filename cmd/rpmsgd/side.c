@@ -214,7 +214,8 @@ void side_info(struct side *s, struct rpmsg_bus_info *info)
 	if (!e)
 		return;
 	ep_who(e->client, who, sizeof(who));
-	snprintf(info->tx_holder, sizeof(info->tx_holder), "%.44s endpoint 0x%x", who, e->rep->addr);
+	snprintf(info->tx_holder, sizeof(info->tx_holder), "%.44s endpoint 0x%x", who,
+		 e->rep->addr);
 	info->tx_held_ms = (uint32_t)(loop_now() - e->held_since);
 }
 

@@ -130,9 +130,10 @@ static int client_spin(struct rpmsg_bus *bus, int max)
 static struct rpmsg_recording *client_recording(struct rpmsg_bus *bus, bool history)
 {
 	struct proto_head req = { .op = PROTO_RECORD }, rep;
+	const size_t size = sizeof(rep);
 	int fds[2], err;
 
-	err = client_call(client_of(bus), &req, sizeof(req), &rep, sizeof(rep), sizeof(rep), fds, 2);
+	err = client_call(client_of(bus), &req, sizeof(req), &rep, size, size, fds, 2);
 	if (err) {
 		errno = -err;
 		return NULL;
@@ -226,9 +227,10 @@ static int say_hello(struct client *c, enum rpmsg_side side)
 {
 	struct proto_hello req = { .head.op = PROTO_HELLO, .magic = PROTO_MAGIC,
 				   .version = PROTO_VERSION, .side = side };
+	const size_t size = sizeof(c->info);
 	int err;
 
-	err = client_call(c, &req, sizeof(req), &c->info, sizeof(c->info), sizeof(c->info), NULL, 0);
+	err = client_call(c, &req, sizeof(req), &c->info, size, size, NULL, 0);
 	if (err)
 		return err;
 	/* The same, validated. */
@@ -248,7 +250,8 @@ struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_optio
 	if (!err)
 		err = watch(c, c->control, CLIENT_CONTROL);
 	if (!err)
-		err = bus_init(&c->bus, &client_ops, c->info.name, (enum rpmsg_side)c->info.side, opt);
+		err = bus_init(&c->bus, &client_ops, c->info.name,
+			       (enum rpmsg_side)c->info.side, opt);
 	if (err) {
 		free_client(c);
 		errno = -err;

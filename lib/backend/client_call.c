@@ -77,7 +77,7 @@ static int check_server(struct client *c, const char *path)
 {
 	if (c->uid == 0 || c->uid == geteuid() || secure_getenv("RPMSG_DIR"))
 		return 0;
-	return fail(EACCES, "%s is served by pid %d of uid %u: name the socket's path if you mean it",
+	return fail(EACCES, "%s is served by pid %d of uid %u: if you mean it, name its path",
 		    path, (int)c->info.pid, c->uid);
 }
 
@@ -112,8 +112,8 @@ static int connect_name(struct client *c, const char *name)
 		if (!why)
 			return fail(-err, "bus %s: %s: %s", name, path, rpmsg_strerror(err));
 		if (n < sizeof(tried))
-			n += (size_t)snprintf(tried + n, sizeof(tried) - n, "%s%s (%s)", i ? ", " : "",
-					      path, why);
+			n += (size_t)snprintf(tried + n, sizeof(tried) - n, "%s%s (%s)",
+					      i ? ", " : "", path, why);
 	}
 	return fail(ENOENT, "nobody serves bus %s: tried %s", name, tried);
 }
@@ -344,7 +344,8 @@ static int refused(const void *buf, int len)
 	if ((size_t)len != sizeof(e))
 		return -EPROTO;
 	memcpy(&e, buf, sizeof(e));
-	if (e.head.status >= 0 || e.head.status < -4095 || !proto_text_ok(e.detail, sizeof(e.detail)))
+	if (e.head.status >= 0 || e.head.status < -4095 ||
+	    !proto_text_ok(e.detail, sizeof(e.detail)))
 		return -EPROTO;
 	return fail(-e.head.status, "%s", e.detail);
 }

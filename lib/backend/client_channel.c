@@ -169,7 +169,8 @@ static void remove_absent(struct client *c, const struct id_set *set, uint64_t l
 	do {
 		lock_take(&c->bus.lock);
 		TAILQ_FOREACH(ch, &c->bus.channels, link)
-			if (ch->remote_id && ch->remote_id <= last && !id_set_has(set, ch->remote_id))
+			if (ch->remote_id && ch->remote_id <= last &&
+			    !id_set_has(set, ch->remote_id))
 				break;
 		lock_drop(&c->bus.lock);
 		if (ch)
@@ -341,6 +342,19 @@ static bool take_resync(struct client *c)
 	return resync;
 }
 
+/* The end of the connection is the end of the link, after all that came before it. */
+static int tell_loss(struct client *c)
+{
+	if (c->down_told || !__atomic_load_n(&c->lost, __ATOMIC_ACQUIRE) || !client_all_ended(c, NULL))
+		return 0;
+	c->down_told = true;
+	log_say(&c->bus.log, RPMSG_LOG_ERROR, "bus %s: lost rpmsgd (pid %u): %s", c->bus.name,
+		c->info.pid, c->lost_why);
+	if (c->bus.up)
+		bus_link_down(&c->bus);
+	return 1;
+}
+
 int client_apply_events(struct client *c)
 {
 	struct client_event *e;
@@ -355,15 +369,7 @@ int client_apply_events(struct client *c)
 		client_sync(c);
 		n++;
 	}
-	if (!c->down_told && __atomic_load_n(&c->lost, __ATOMIC_ACQUIRE) && client_all_ended(c, NULL)) {
-		c->down_told = true;
-		log_say(&c->bus.log, RPMSG_LOG_ERROR, "bus %s: lost rpmsgd (pid %u): %s", c->bus.name,
-			c->info.pid, c->lost_why);
-		if (c->bus.up)
-			bus_link_down(&c->bus);
-		n++;
-	}
-	return n;
+	return n + tell_loss(c);
 }
 
 /* ---- by hand ---- */
@@ -393,9 +399,10 @@ int client_channel_destroy(struct rpmsg_bus *bus, const struct channel *ch)
 {
 	struct proto_destroy req = { .head.op = PROTO_DESTROY, .channel = ch->remote_id };
 	struct proto_head rep;
+	const size_t size = sizeof(rep);
 	int err;
 
-	err = client_call(client_of(bus), &req, sizeof(req), &rep, sizeof(rep), sizeof(rep), NULL, 0);
+	err = client_call(client_of(bus), &req, sizeof(req), &rep, size, size, NULL, 0);
 	return err == -ENOENT || err == -EPIPE ? 0 : err; /* gone at the server: goes here too */
 }
 

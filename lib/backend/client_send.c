@@ -154,7 +154,7 @@ static int push(struct client_endpoint *e, struct iovec *iov, size_t n)
 	while (sendmsg(e->out, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		if (errno == EINTR)
 			continue;
-		/* Credits keep the socket from filling up; one that is full belongs to a stuck server. */
+		/* Credits keep it from filling up: a full one belongs to a stuck server. */
 		if ((errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) && tries++ < 10) {
 			poll(&p, 1, TRY_MS / 10);
 			continue;
@@ -195,7 +195,7 @@ static int refusal(struct client_endpoint *e)
 
 	if (failed) {
 		e->failed = 0;
-		return fail(EPIPE, "%llu messages that were accepted before did not get on the ring: %s",
+		return fail(EPIPE, "%llu messages accepted before did not get on the ring: %s",
 			    (unsigned long long)failed, rpmsg_strerror(e->failed_err));
 	}
 	if (e->down)
@@ -234,7 +234,8 @@ static int await_credit(struct client_endpoint *e, bool wait)
 			return 0;
 		}
 		if (!answer_due(e) && fresh && !wait)
-			return fail(ENOMEM, "no transmit buffer of bus %s is free", e->client->bus.name);
+			return fail(ENOMEM, "no transmit buffer of bus %s is free",
+				    e->client->bus.name);
 		if (!answer_due(e) && !(wait && e->queued)) {
 			err = ask(e, wait);
 			if (err)
@@ -269,8 +270,9 @@ void client_record(struct client *c, const struct proto_message *m, const void *
 {
 	struct wire_hdr h = { .src = m->src, .dst = m->dst, .len = m->len };
 	bool from_host = sent == (c->bus.side == RPMSG_SIDE_HOST);
+	enum rpmsg_direction dir = from_host ? RPMSG_H2R : RPMSG_R2H;
 
-	recorder_put(c->bus.recorder, c->bus.record_id, from_host ? RPMSG_H2R : RPMSG_R2H, &h, data);
+	recorder_put(c->bus.recorder, c->bus.record_id, dir, &h, data);
 }
 
 static int push_message(struct client_endpoint *e, uint32_t src, uint32_t dst, const void *data,

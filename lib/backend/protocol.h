@@ -38,7 +38,7 @@ enum proto_op {
 	PROTO_DESTROY,
 	PROTO_LIST,
 	PROTO_INFO,
-	PROTO_RECORD,  /* reply brings the recorder's file and a socket: 8 bytes when it has grown */
+	PROTO_RECORD,  /* reply brings the file and a socket: 8 bytes when it has grown */
 
 	PROTO_EVENT = 0x100, /* + enum rpmsg_event_type */
 	PROTO_RESYNC = 0x1ff, /* events were lost: ask for the list again */
@@ -116,7 +116,7 @@ struct proto_unbind {
 
 struct proto_unbind_reply {
 	struct proto_head head;
-	uint64_t failed; /* accepted messages that did not get on the ring and were not told of yet */
+	uint64_t failed; /* accepted messages that are lost and were not told of yet */
 };
 
 struct proto_create {

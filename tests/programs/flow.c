@@ -60,7 +60,8 @@ static int receive(struct rpmsg_device *rpdev, void *data, int len, void *priv, 
 	(void)rpdev, (void)src;
 	if (len != want_len || memcmp(data, want, (size_t)len)) {
 		if (!f->bad)
-			fprintf(stderr, "message %lu is wrong: %d bytes, not %d\n", f->got, len, want_len);
+			fprintf(stderr, "message %lu is wrong: %d bytes, not %d\n", f->got, len,
+				want_len);
 		f->bad = true;
 	}
 	f->got++;

@@ -309,7 +309,8 @@ static void no_credit(void)
 
 	r.head.generation = want.generation = rep.generation;
 	say(ends[0], &want, sizeof(want));
-	if (recv(ends[0], &credit, sizeof(credit), 0) != sizeof(credit) || !credit.n || credit.n > 1000)
+	if (recv(ends[0], &credit, sizeof(credit), 0) != sizeof(credit) || !credit.n ||
+	    credit.n > 1000)
 		die("credit");
 	r.head.generation++;
 	say(ends[0], &r, sizeof(r)); /* fails, and costs nothing */
@@ -328,7 +329,8 @@ static void no_credit(void)
 
 static void credit_flood(void)
 {
-	struct proto_record_head want = { .type = PROTO_WANT, .n = 1, .seq = 1, .flags = PROTO_WAIT };
+	struct proto_record_head want = { .type = PROTO_WANT, .n = 1, .seq = 1,
+					  .flags = PROTO_WAIT };
 	struct proto_bind_reply rep;
 	int ends[2], fd = bind_endpoint(ends, &rep);
 

@@ -44,7 +44,7 @@ returned()
 	returned -512
 	((elapsed >= 400 && elapsed < 400 + 1000 * DEADLINE))
 	kill -CONT "$listener"
-	wait_for heard $((8 * 8))
+	wait_for has_heard $((8 * 8))
 
 	start "$BUILD/programs/blocked_sender" b 30000 "$listener"
 	wait_for grep -q blocking "$started_out"
@@ -52,7 +52,7 @@ returned()
 	exits 0 waited "$started"
 	returned 0
 	((elapsed < 15000))
-	wait_for heard $((17 * 8))
+	wait_for has_heard $((17 * 8))
 }
 
 # The system calls between "blocking" and "returned", a line each.
@@ -62,7 +62,7 @@ calls()
 		sed -e 's/^[0-9]* *//'
 }
 
-heard()
+has_heard()
 {
 	[[ $(wc -c <"$heard") -eq $1 ]]
 }
@@ -83,7 +83,7 @@ asleep()
 	returned 0
 	echo "$elapsed ms"
 	((elapsed < 15000))
-	wait_for heard $((9 * 8))
+	wait_for has_heard $((9 * 8))
 
 	run calls
 	echo "$output"

@@ -358,8 +358,7 @@ exits()
 	assert_failure
 }
 
-@test "200 clients at once echo, while one more never reads" {
-	ulimit -n "$(ulimit -Hn)"
+@test "many clients at once echo, while one more never reads" {
 	serve
 	local daemon=$started before
 	before=$(fds_of "$daemon")
@@ -368,9 +367,9 @@ exits()
 	wait_for stderr_has 0x9 "$started_err"
 	kill -STOP "$deaf"
 	rpmsg-send -b rpmsg0 -s 8 -d 9 -c 400 "$(printf '%0400d' 0)"
-	run timeout 100 "$P/echo_many" rpmsg0 200 20
-	assert_success
-	assert_output --partial '200 clients, 0 bad'
+	start "$P/crowd" rpmsg0 20 100
+	wait_for grep -qx done "$started_out"
+	exits 0 stop "$started"
 	kill -CONT "$deaf"
 	exits 130 stop "$deaf" INT
 	wait_for eval "[[ \$(fds_of $daemon) -eq $before ]]"

@@ -622,7 +622,8 @@ static void what_was_sent_comes_before_the_withdrawal(void **state)
 
 static void the_holder_is_named(void **state)
 {
-	struct rpmsg_bus *a = open_bus("both", RPMSG_SIDE_HOST), *b = open_bus("both", RPMSG_SIDE_HOST);
+	struct rpmsg_bus *a = open_bus("both", RPMSG_SIDE_HOST);
+	struct rpmsg_bus *b = open_bus("both", RPMSG_SIDE_HOST);
 	struct rpmsg_bus *remote = open_bus("both", RPMSG_SIDE_REMOTE);
 	struct rpmsg_channel_info at_77 = { .src = 77, .dst = RPMSG_ADDR_ANY };
 	struct heard ha = { 0 }, hb = { 0 };
@@ -682,6 +683,8 @@ static void lost_events_are_made_up_for(void **state)
 {
 	struct rpmsg_bus *sleeper = open_bus("both", RPMSG_SIDE_REMOTE);
 	struct rpmsg_bus *busy = open_bus("both", RPMSG_SIDE_REMOTE);
+	struct rpmsg_channel_info early = { .name = "early", .src = RPMSG_ADDR_ANY,
+					    .dst = RPMSG_ADDR_ANY };
 	struct rpmsg_device *dev;
 	char name[16];
 	unsigned n = 0;
@@ -695,10 +698,7 @@ static void lost_events_are_made_up_for(void **state)
 		if (i >= 40)
 			assert_int_equal(rpmsg_service_destroy(dev), 0);
 	}
-	assert_int_equal(rpmsg_channel_destroy(rpmsg_bus_device(busy),
-					       &(struct rpmsg_channel_info){ .name = "early",
-						       .src = RPMSG_ADDR_ANY, .dst = RPMSG_ADDR_ANY }),
-			 0);
+	assert_int_equal(rpmsg_channel_destroy(rpmsg_bus_device(busy), &early), 0);
 	assert_non_null(rpmsg_service_create(busy, "last", RPMSG_ADDR_ANY, 0));
 	await_channel(sleeper, "last");
 	while (rpmsg_bus_dispatch(sleeper, 0) > 0)
