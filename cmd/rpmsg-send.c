@@ -34,8 +34,10 @@ static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "What comes back:", 3 },
 	{ "reply", KEY_REPLY, "N", OPTION_ARG_OPTIONAL,
 	  "wait for N answers and print them (default: one for each message)", 0 },
-	{ "from", KEY_FROM, "any", 0, "take answers from any address, not just the destination's", 0 },
-	{ "expect", KEY_EXPECT, "PAYLOAD", 0, "wait for answers; end with 3 if one is not PAYLOAD", 0 },
+	{ "from", KEY_FROM, "any", 0,
+	  "take answers from any address, not just the destination's", 0 },
+	{ "expect", KEY_EXPECT, "PAYLOAD", 0,
+	  "wait for answers; end with 3 if one is not PAYLOAD", 0 },
 	{ "ping", KEY_PING, NULL, 0,
 	  "one message at a time: print how long each answer takes, and a summary", 0 },
 	{ "max-rtt", KEY_MAX_RTT, "MS", 0, "end with 3 if a round trip took longer", 0 },
@@ -112,7 +114,8 @@ static void read_expected(struct argp_state *state, struct send_config *cfg)
 
 	if (!cfg->expect_text)
 		return;
-	err = payload_decode(cfg->expect_text, strlen(cfg->expect_text), cfg->form, &cfg->expect, &why);
+	err = payload_decode(cfg->expect_text, strlen(cfg->expect_text), cfg->form, &cfg->expect,
+			     &why);
 	if (err)
 		refuse_payload(state, "--expect", err, why);
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "run.h"
 
 #define READY_NS INT64_C(10000000000)
+#define END_NS INT64_C(1000000000)
 #define READY_FD 3
 
 extern char **environ;
@@ -132,10 +134,22 @@ static bool await_ready(int fd)
 	return run_wait(&pfd, 1, run_deadline(READY_NS)) > 0 && read(fd, &byte, 1) == 1;
 }
 
+/* One that closed the pipe is about to end. */
+static void await_end(pid_t pid)
+{
+	struct pollfd pfd = { .fd = pidfd_open(pid, 0), .events = POLLIN };
+
+	if (pfd.fd < 0)
+		return;
+	run_wait(&pfd, 1, run_deadline(END_NS));
+	close(pfd.fd);
+}
+
 static void tell_failure(const char *path, const char *name, pid_t pid)
 {
 	int status;
 
+	await_end(pid);
 	if (run_stopped())
 		return;
 	if (waitpid(pid, &status, WNOHANG) == pid && WIFEXITED(status))

@@ -119,8 +119,8 @@ static enum tool_exit open_software(const struct tool_config *config, struct rpm
 	*bus = autostart_loop(DEFAULT_NAME, &options, &started);
 	if (!*bus)
 		return run_stopped() ? TOOL_OK : TOOL_FAIL;
-	tell_default(DEFAULT_NAME, started ? ", a software bus (started rpmsgd " DEFAULT_NAME "=loop)"
-					   : "");
+	tell_default(DEFAULT_NAME,
+		     started ? ", a software bus (started rpmsgd " DEFAULT_NAME "=loop)" : "");
 	return TOOL_OK;
 }
 

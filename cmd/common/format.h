@@ -86,7 +86,8 @@ void format_printable(char *buf, size_t size, const void *text, size_t len);
 struct json_object *format_json_new(const char *type, uint64_t time_ns, const char *bus);
 /* null for RPMSG_ADDR_ANY. */
 void format_json_addr(struct json_object *obj, const char *key, uint32_t addr);
-void format_json_string(struct json_object *obj, const char *key, const char *text); /* "" or NULL: null */
+/* null for "" and NULL. */
+void format_json_string(struct json_object *obj, const char *key, const char *text);
 void format_json_uint(struct json_object *obj, const char *key, uint64_t value);
 /* Prints it as a line, flushes as above, and frees it. 0, -errno; NULL is -ENOMEM. */
 int format_json_line(struct format *fmt, struct json_object *obj);

@@ -56,7 +56,8 @@ bool hint_near(const char *a, const char *b)
 
 	if (!*a || !*b)
 		return false;
-	return begins(a, b) || begins(b, a) || hint_distance(a, b) <= least((unsigned)longer / 3, 4);
+	return begins(a, b) || begins(b, a) ||
+	       hint_distance(a, b) <= least((unsigned)longer / 3, 4);
 }
 
 struct nearest {

@@ -375,7 +375,8 @@ int payload_lines_next(struct payload_lines *lines, struct payload *line, const 
 	for (;;) {
 		newline = memchr(lines->text + lines->seen, '\n', lines->end - lines->seen);
 		if (newline)
-			return take(lines, (size_t)(newline - lines->text) - lines->start, line, why);
+			return take(lines, (size_t)(newline - lines->text) - lines->start, line,
+				    why);
 		lines->seen = lines->end;
 		if (lines->ended && lines->start == lines->end)
 			return 0;

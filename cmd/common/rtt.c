@@ -14,7 +14,8 @@ static size_t bucket_of(uint64_t ns)
 		return (size_t)ns;
 	top = 63U - (unsigned)__builtin_clzll(ns);
 	shift = top - STEP_BITS;
-	return ((size_t)(shift + 1) << STEP_BITS) + (size_t)((ns >> shift) & ((1U << STEP_BITS) - 1));
+	return ((size_t)(shift + 1) << STEP_BITS) +
+	       (size_t)((ns >> shift) & ((1U << STEP_BITS) - 1));
 }
 
 /* The middle of a bucket. */

@@ -26,7 +26,7 @@ void run_watch_stdout(void);
 bool run_stopped(void);
 /* The signal, SIGPIPE for a reader that has gone, or 0. */
 int run_signal(void);
-/* Tells that a write to stdout gave err: -EPIPE is remembered as SIGPIPE; others are for the caller. */
+/* Tells that a write to stdout gave err: -EPIPE is remembered as SIGPIPE, others are ignored. */
 void run_write_failed(int err);
 
 /* CLOCK_MONOTONIC in nanoseconds. */

@@ -70,6 +70,7 @@ int answer_received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 void answer_summary(const struct session *s)
 {
 	if (s->ignored)
-		tool_note("%llu messages came from somebody else and were ignored (--from any takes them)",
+		tool_note("%llu messages came from somebody else and were ignored "
+			  "(--from any takes them)",
 			  (unsigned long long)s->ignored);
 }

@@ -144,8 +144,9 @@ static enum tool_exit await_answers(struct session *s)
 		if (ret < 0)
 			return session_failed(s, ret);
 		if (s->withdrawn && s->answers < want) {
-			tool_error("service '%s' was withdrawn after %llu of %llu answers", s->cfg->name,
-				   (unsigned long long)s->answers, (unsigned long long)want);
+			tool_error("service '%s' was withdrawn after %llu of %llu answers",
+				   s->cfg->name, (unsigned long long)s->answers,
+				   (unsigned long long)want);
 			return TOOL_LATE;
 		}
 		if (ret || s->answers >= want)

@@ -31,8 +31,8 @@ static int print_text(struct session *s, int64_t ns)
 	char addr[FORMAT_ADDR_SIZE];
 
 	errno = 0;
-	printf("%zu bytes from %s: seq=%llu time=%.3f ms\n", s->answer_len, format_addr(s->dst, addr),
-	       (unsigned long long)s->answers, ms(ns));
+	printf("%zu bytes from %s: seq=%llu time=%.3f ms\n", s->answer_len,
+	       format_addr(s->dst, addr), (unsigned long long)s->answers, ms(ns));
 	return s->fmt.flush && fflush(stdout) ? -errno : 0;
 }
 
@@ -76,7 +76,8 @@ static void summary_text(struct session *s, const struct rtt *rtt, int64_t time)
 {
 	char addr[FORMAT_ADDR_SIZE];
 
-	printf("--- %s ping statistics ---\n", s->cfg->name ? s->cfg->name : format_addr(s->dst, addr));
+	printf("--- %s ping statistics ---\n",
+	       s->cfg->name ? s->cfg->name : format_addr(s->dst, addr));
 	printf("%llu sent, %llu answered, %llu unanswered, time %.0f ms\n",
 	       (unsigned long long)s->sent, (unsigned long long)s->answers,
 	       (unsigned long long)(s->sent - s->answers), ms(time));

@@ -83,7 +83,7 @@ int session_wait(struct session *s, struct pollfd *more, int64_t deadline);
 int session_look(struct session *s);
 /* The exit code for an error of those two, which is told; TOOL_OK for -EINTR. */
 enum tool_exit session_failed(const struct session *s, int err);
-/* Ends the endpoint once all that it sent was handled: TOOL_LINK_DOWN if the link went down by then. */
+/* Ends the endpoint once all it sent was handled: TOOL_LINK_DOWN if the link is down by then. */
 enum tool_exit session_finish(struct session *s);
 /* Says that the link is down. TOOL_LINK_DOWN. */
 enum tool_exit session_down(const struct session *s);

@@ -76,12 +76,13 @@ static enum tool_exit held_without_peer(const struct rpmsg_channel_status *st)
 
 	holder_text(st, holder, sizeof(holder));
 	if (st->peer_seen) {
-		tool_error("service '%s' is held by %s, which alone knows who its peer is: name the "
-			   "destination with -d", st->info.name, holder);
+		tool_error("service '%s' is held by %s, which alone knows who its peer is: "
+			   "name the destination with -d", st->info.name, holder);
 		return TOOL_FAIL;
 	}
 	tool_error("service '%s' (0x%x) of this side: announced, never bound: nobody on the other "
-		   "side has sent to it yet; it is held by %s", st->info.name, st->info.src, holder);
+		   "side has sent to it yet; it is held by %s", st->info.name, st->info.src,
+		   holder);
 	return TOOL_LATE;
 }
 
@@ -91,15 +92,16 @@ static enum tool_exit learn_peer(struct session *s, const struct rpmsg_channel_s
 	int64_t deadline = session_deadline(s);
 	int ret;
 
-	tool_verbose("service '%s' is ours: waiting for the other side to send first", st->info.name);
+	tool_verbose("service '%s' is ours: waiting for the other side to send first",
+		     st->info.name);
 	while ((s->dst = rpmsg_endpoint_dst(s->ept)) == RPMSG_ADDR_ANY) {
 		ret = session_wait(s, NULL, deadline);
 		if (ret < 0)
 			return session_failed(s, ret);
 		if (ret)
 			continue;
-		tool_error("service '%s' (0x%x) of this side: announced, never bound: nobody on the "
-			   "other side has sent to it yet", st->info.name, s->ept->addr);
+		tool_error("service '%s' (0x%x) of this side: announced, never bound: nobody on "
+			   "the other side has sent to it yet", st->info.name, s->ept->addr);
 		return TOOL_LATE;
 	}
 	return TOOL_OK;

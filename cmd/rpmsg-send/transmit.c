@@ -20,9 +20,10 @@ static enum tool_exit no_buffer(struct session *s)
 		tool_error("no transmit buffer after %llu messages", (unsigned long long)s->sent);
 		return TOOL_NO_BUFFER;
 	}
-	tool_error("no transmit buffer after %llu messages: ring %u/%u free on bus %s, oldest held by "
-		   "%s for %u ms", (unsigned long long)s->sent, info.tx_free, info.num, s->bus_name,
-		   *info.tx_holder ? info.tx_holder : "the other side", info.tx_held_ms);
+	tool_error("no transmit buffer after %llu messages: ring %u/%u free on bus %s, "
+		   "oldest held by %s for %u ms", (unsigned long long)s->sent, info.tx_free,
+		   info.num, s->bus_name, *info.tx_holder ? info.tx_holder : "the other side",
+		   info.tx_held_ms);
 	return TOOL_NO_BUFFER;
 }
 
@@ -52,8 +53,8 @@ static enum tool_exit failed(struct session *s, size_t len, int err)
 		return pipe_broken(s);
 	case -EMSGSIZE:
 		mtu = rpmsg_get_mtu(s->ept);
-		tool_error("the message has %zu bytes, bus %s carries at most %ld", len, s->bus_name,
-			   mtu);
+		tool_error("the message has %zu bytes, bus %s carries at most %ld", len,
+			   s->bus_name, mtu);
 		return TOOL_FAIL;
 	default:
 		bus_error("cannot send", err);

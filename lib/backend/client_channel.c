@@ -345,7 +345,8 @@ static bool take_resync(struct client *c)
 /* The end of the connection is the end of the link, after all that came before it. */
 static int tell_loss(struct client *c)
 {
-	if (c->down_told || !__atomic_load_n(&c->lost, __ATOMIC_ACQUIRE) || !client_all_ended(c, NULL))
+	if (c->down_told || !__atomic_load_n(&c->lost, __ATOMIC_ACQUIRE) ||
+	    !client_all_ended(c, NULL))
 		return 0;
 	c->down_told = true;
 	log_say(&c->bus.log, RPMSG_LOG_ERROR, "bus %s: lost rpmsgd (pid %u): %s", c->bus.name,

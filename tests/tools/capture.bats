@@ -85,7 +85,7 @@ expected()
 	(($(date +%s) - $(head -c 10 times) < 600))
 }
 
-@test "the service of a message is known from name service before it" {
+@test "the service of a message is known from the name service before it" {
 	local capture
 	serve
 	start rpmsg-listen -b rpmsg0 -w all.pcap --banner
@@ -93,11 +93,11 @@ expected()
 	wait_for grep -q ready "$started_err"
 	run -0 rpmsg-ns -b rpmsg0 -R announce clock -s 50
 	run -0 rpmsg-send -b rpmsg0 -s 2001 -d 50 hello
-	run -0 rpmsg-send -b rpmsg0 -R -s 50 -d 2001 world
+	run -0 rpmsg-send -b rpmsg0 -R --spoof 50 -d 2001 world
 	run -0 rpmsg-send -b rpmsg0 -s 2001 -d 51 other
 	exits 130 stop "$capture" INT
 	run -0 fields exported_pdu.p2p_dir rpmsg.service rpmsg.src
-	assert_output '1 clock 0x00000032
+	assert_output '1  0x00000032
 0 clock 0x000007d1
 1 clock 0x00000032
 0  0x000007d1'

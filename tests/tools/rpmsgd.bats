@@ -63,6 +63,7 @@ exits()
 	wait_for has_channel echo
 	start rpmsg-send -b rpmsg0 -n echo --ping -c 1000000 -i 0
 	local sender=$started
+	wait_for test -s "$started_out"
 	exits 0 stop "$daemon"
 	exits 6 waited "$listener"
 	exits 6 waited "$sender"

@@ -287,6 +287,25 @@ static void test_name_service_refuses(void **state)
 	assert_null(rpmsg_bus_find_channel(lb.host, "good"));
 }
 
+/* The host's announcements are looked at as closely. */
+static void test_name_service_of_the_host(void **state)
+{
+	struct rpmsg_endpoint *e = bind_addr(lb.host, inbox_cb, &a, 500, RPMSG_NS_ADDR);
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+	uint8_t msg[40] = { 0 };
+
+	(void)state;
+	memset(msg, 'n', 32); /* no NUL */
+	assert_int_equal(rpmsg_send(e, msg, 40), 0);
+	assert_int_equal(rpmsg_send(e, msg, 39), 0);
+	memset(msg + 32, 0xff, 4); /* address ANY */
+	assert_int_equal(rpmsg_send(e, msg, 40), 0);
+	loop_bus_settle(&lb);
+	assert_int_equal(rpmsg_bus_get_info(lb.remote, &info), 0);
+	assert_int_equal(info.ns_refused, 2);
+	assert_non_null(rpmsg_bus_find_channel(lb.remote, "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"));
+}
+
 /* Announcements wait for buffers, and none is lost. */
 static void test_announcements_wait(void **state)
 {
@@ -382,6 +401,7 @@ int main(void)
 		T(test_driver_before_and_after), T(test_driver_for_existing),
 		T(test_driver_without_callback), T(test_static_channels),
 		T(test_name_service_refuses),    T(test_announcements_wait),
+		T(test_name_service_of_the_host),
 		T(test_status),                  T(test_link_down),
 	};
 

@@ -80,7 +80,8 @@ static void test_forms(void **state)
 	check_message(FORMAT_LOG, &message,
 		      "(1700000000.123456789) rpmsg0 h>r 0x400>0x1e#68650A6C6F\n");
 	check_message(FORMAT_JSON, &message,
-		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\",\"dir\":"
+		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\","
+		      "\"dir\":"
 		      "\"h>r\",\"service\":\"echo\",\"src\":1024,\"dst\":30,\"len\":5,\"data\":"
 		      "\"68650a6c6f\",\"text\":\"he\\nlo\"}\n");
 }
@@ -99,7 +100,8 @@ static void test_unknown(void **state)
 	check_message(FORMAT_TEXT, &msg, "(1700000000.123456) rpmsg0 r>h - ?>0xfffffffe [0] \n");
 	check_message(FORMAT_LOG, &msg, "(1700000000.123456789) rpmsg0 r>h ?>0xfffffffe#\n");
 	check_message(FORMAT_JSON, &msg,
-		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\",\"dir\":"
+		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\","
+		      "\"dir\":"
 		      "\"r>h\",\"service\":null,\"src\":null,\"dst\":4294967294,\"len\":0,\"data\":"
 		      "\"\",\"text\":\"\"}\n");
 }
@@ -146,8 +148,10 @@ static void test_a_name_cannot_break_the_line(void **state)
 	check_message(FORMAT_TEXT, &msg,
 		      "(1700000000.123456) rpmsg0 h>r a.b.[31m. 0x400>0x1e [5] he.lo\n");
 	check_message(FORMAT_JSON, &msg,
-		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\",\"dir\":"
-		      "\"h>r\",\"service\":\"a.b.[31m.\",\"src\":1024,\"dst\":30,\"len\":5,\"data\":"
+		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\","
+		      "\"dir\":"
+		      "\"h>r\",\"service\":\"a.b.[31m.\",\"src\":1024,\"dst\":30,\"len\":5,"
+		      "\"data\":"
 		      "\"68650a6c6f\",\"text\":\"he\\nlo\"}\n");
 }
 
@@ -180,8 +184,9 @@ static void test_times(void **state)
 
 static void test_events(void **state)
 {
-	struct format_event event = { .time_ns = message.time_ns, .bus = "rpmsg0", .type = "announce",
-				      .service = "echo", .src = RPMSG_ADDR_ANY, .dst = 0x401 };
+	struct format_event event = { .time_ns = message.time_ns, .bus = "rpmsg0",
+				      .type = "announce", .service = "echo",
+				      .src = RPMSG_ADDR_ANY, .dst = 0x401 };
 	struct sink sink;
 
 	(void)state;
@@ -190,12 +195,14 @@ static void test_events(void **state)
 	assert_string_equal(printed(&sink), "rpmsg0 announce echo ?>0x401\n");
 	sink.fmt.out = FORMAT_JSON;
 	assert_int_equal(format_event(&sink.fmt, &event), 0);
-	assert_string_equal(printed(&sink), "{\"type\":\"announce\",\"ts\":\"1700000000.123456789\","
+	assert_string_equal(printed(&sink),
+			    "{\"type\":\"announce\",\"ts\":\"1700000000.123456789\","
 			    "\"bus\":\"rpmsg0\",\"service\":\"echo\",\"src\":null,\"dst\":1025}\n");
 	event = (struct format_event){ .time_ns = 1, .bus = "b", .type = "lost", .count = 7 };
 	assert_int_equal(format_event(&sink.fmt, &event), 0);
 	assert_string_equal(printed(&sink),
-			    "{\"type\":\"lost\",\"ts\":\"0.000000001\",\"bus\":\"b\",\"count\":7}\n");
+			    "{\"type\":\"lost\",\"ts\":\"0.000000001\",\"bus\":\"b\","
+			    "\"count\":7}\n");
 	sink.fmt.out = FORMAT_RAW;
 	assert_int_equal(format_event(&sink.fmt, &event), 0);
 	fputs("end", sink.fmt.file);

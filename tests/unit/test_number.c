@@ -74,7 +74,8 @@ static void test_overflow(void **state)
 	uint64_t value;
 
 	(void)state;
-	assert_int_equal(number_parse("18446744073709551616", 0, UINT64_MAX, &value, &why), -ERANGE);
+	assert_int_equal(number_parse("18446744073709551616", 0, UINT64_MAX, &value, &why),
+			 -ERANGE);
 	assert_int_equal(number_parse("0x10000000000000000", 0, UINT64_MAX, &value, &why), -ERANGE);
 	assert_int_equal(number_parse("99999999999999999999999", 0, UINT64_MAX, &value, &why),
 			 -ERANGE);

@@ -142,7 +142,8 @@ static void test_a_bad_argument_leaves_the_list(void **state)
 
 	(void)state;
 	assert_int_equal(payload_list_add_args(&list, first, 1, PAYLOAD_ESCAPES, &bad, &why), 0);
-	assert_int_equal(payload_list_add_args(&list, args, 4, PAYLOAD_ESCAPES, &bad, &why), -EINVAL);
+	assert_int_equal(payload_list_add_args(&list, args, 4, PAYLOAD_ESCAPES, &bad, &why),
+			 -EINVAL);
 	assert_int_equal(bad, 2);
 	assert_int_equal(list.n, 1);
 	assert_memory_equal(list.item[0].data, "x", 1);
