@@ -50,6 +50,8 @@ static enum tool_exit open_code(const struct tool_config *config, int err)
 {
 	if (err == ENOENT || (err == EOPNOTSUPP && config->remote))
 		return TOOL_NOT_FOUND;
+	if (err == EPIPE) /* it went while we came */
+		return TOOL_LINK_DOWN;
 	return err == EINVAL ? TOOL_USAGE : TOOL_FAIL;
 }
 

@@ -48,6 +48,7 @@ static int handle(int sig)
 static int fill_standard_fds(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
+		/* cppcheck-suppress leakReturnValNotUsed */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
 			return -errno;
 	return 0;

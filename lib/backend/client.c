@@ -124,7 +124,13 @@ static int client_dispatch(struct rpmsg_bus *bus, int timeout_ms)
 
 static int client_spin(struct rpmsg_bus *bus, int max)
 {
-	return work(client_of(bus), 0, max);
+	int n = dispatch_enter(bus);
+
+	if (n)
+		return n;
+	n = work(client_of(bus), 0, max);
+	dispatch_leave(bus);
+	return n;
 }
 
 static struct rpmsg_recording *client_recording(struct rpmsg_bus *bus, bool history)

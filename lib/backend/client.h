@@ -139,7 +139,7 @@ int client_deliver(struct client *c, int max);
 
 /* ---- client_send.c ---- */
 
-int client_send(struct endpoint *ept, uint32_t src, uint32_t dst, const void *data, size_t len,
+int client_send(struct endpoint *ept, const void *data, size_t len, uint32_t src, uint32_t dst,
 		bool wait);
 long client_mtu(struct rpmsg_bus *bus);
 int client_poll(struct endpoint *ept);

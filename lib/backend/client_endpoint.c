@@ -284,6 +284,7 @@ int client_deliver(struct client *c, int max)
 		if (c->bus.recorder)
 			client_record(c, &m, data, false);
 		c->rx_len = m.len;
+		c->bus.running_data = data;
 		endpoint_deliver(&c->bus, e->ept, data, m.len, m.src);
 		n++;
 		if (c->left)

@@ -306,7 +306,7 @@ static int check_len(struct client *c, size_t len)
 	return len > UINT16_MAX ? fail(EMSGSIZE, "%zu bytes", len) : 0;
 }
 
-int client_send(struct endpoint *ept, uint32_t src, uint32_t dst, const void *data, size_t len,
+int client_send(struct endpoint *ept, const void *data, size_t len, uint32_t src, uint32_t dst,
 		bool wait)
 {
 	struct client_endpoint *e = ept->backend;

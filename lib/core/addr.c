@@ -10,6 +10,9 @@
 
 #include "core/core.h"
 
+/* Where an address comes often, the table of the low ones answers; it is small enough up to here. */
+#define LOW_MAX (1u << 17)
+
 int addr_table_init(struct addr_table *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -20,14 +23,40 @@ int addr_table_init(struct addr_table *t)
 
 void addr_table_fini(struct addr_table *t)
 {
+	free(t->low);
 	free(t->slot);
 	free(t->dynamic);
 	memset(t, 0, sizeof(*t));
 }
 
+static uint32_t first_slot(const struct addr_table *t, uint32_t addr)
+{
+	return (addr * 0x9E3779B1u) >> t->shift;
+}
+
+/* The slot or NULL. Valid until the next change. */
+static struct addr_slot *find(const struct addr_table *t, uint32_t addr)
+{
+	uint32_t i = first_slot(t, addr);
+
+	while (t->slot[i].key != (ADDR_TAKEN | addr)) {
+		if (!t->slot[i].key)
+			return NULL;
+		i = (i + 1) & (UINT32_MAX >> t->shift);
+	}
+	return &t->slot[i];
+}
+
+struct endpoint *addr_search(const struct addr_table *t, uint32_t addr)
+{
+	struct addr_slot *s = find(t, addr);
+
+	return s ? s->ept : NULL;
+}
+
 static void insert(struct addr_table *t, uint32_t addr, struct endpoint *ept)
 {
-	uint32_t i = addr_first_slot(t, addr);
+	uint32_t i = first_slot(t, addr);
 
 	while (t->slot[i].key & ADDR_TAKEN)
 		i = (i + 1) & (UINT32_MAX >> t->shift);
@@ -59,6 +88,27 @@ static int make_room(struct addr_table *t)
 	return 0;
 }
 
+/* So that addr has its place among the low ones, if it is one. */
+static int grow_low(struct addr_table *t, uint32_t addr)
+{
+	uint32_t n = t->n_low ? t->n_low : 64;
+	struct endpoint **bigger;
+
+	if (addr < t->n_low || addr >= LOW_MAX)
+		return 0;
+	while (n <= addr)
+		n *= 2;
+	bigger = calloc(n, sizeof(struct endpoint *));
+	if (!bigger)
+		return -ENOMEM;
+	if (t->n_low)
+		memcpy(bigger, t->low, t->n_low * sizeof(struct endpoint *));
+	free(t->low);
+	t->low = bigger;
+	t->n_low = n;
+	return 0;
+}
+
 static uint64_t *dynamic_word(const struct addr_table *t, uint32_t addr, uint64_t *bit)
 {
 	uint32_t i = addr - RPMSG_ADDR_DYNAMIC;
@@ -69,15 +119,23 @@ static uint64_t *dynamic_word(const struct addr_table *t, uint32_t addr, uint64_
 	return &t->dynamic[i / 64];
 }
 
+void addr_assign(struct addr_table *t, uint32_t addr, struct endpoint *ept)
+{
+	find(t, addr)->ept = ept;
+	if (addr < t->n_low)
+		t->low[addr] = ept;
+}
+
 int addr_take(struct addr_table *t, uint32_t addr, struct endpoint *ept)
 {
 	uint64_t bit, *word;
 
-	if (addr_find(t, addr))
+	if (find(t, addr))
 		return -EADDRINUSE;
-	if (make_room(t))
+	if (make_room(t) || grow_low(t, addr))
 		return -ENOMEM;
 	insert(t, addr, ept);
+	addr_assign(t, addr, ept);
 	word = dynamic_word(t, addr, &bit);
 	if (word)
 		*word |= bit;
@@ -99,7 +157,7 @@ static int grow_dynamic(struct addr_table *t)
 	for (uint32_t w = t->dynamic_words; w < words; w++) {
 		bigger[w] = 0;
 		for (uint32_t b = 0; b < 64; b++)
-			if (addr_find(t, RPMSG_ADDR_DYNAMIC + w * 64 + b))
+			if (find(t, RPMSG_ADDR_DYNAMIC + w * 64 + b))
 				bigger[w] |= UINT64_C(1) << b;
 	}
 	t->dynamic_words = words;
@@ -127,13 +185,13 @@ int addr_take_dynamic(struct addr_table *t, uint32_t *addr, struct endpoint *ept
 
 void addr_drop(struct addr_table *t, uint32_t addr)
 {
-	struct addr_slot *s = addr_find(t, addr);
+	struct addr_slot *s = find(t, addr);
 	uint64_t bit, *word;
 
 	if (!s)
 		return;
+	addr_assign(t, addr, NULL);
 	s->key = ADDR_DELETED;
-	s->ept = NULL;
 	t->n--;
 	t->n_deleted++;
 	word = dynamic_word(t, addr, &bit);

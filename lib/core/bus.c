@@ -12,7 +12,7 @@
 
 #define SEND_TIMEOUT_MS 15000 /* the kernel document's limit */
 
-_Thread_local uint32_t thread_id_known;
+_Thread_local uint32_t thread_id_known __attribute__((tls_model("initial-exec")));
 
 uint32_t thread_id_ask(void)
 {
@@ -221,45 +221,42 @@ void rpmsg_bus_set_event_fn(struct rpmsg_bus *bus, rpmsg_event_fn fn, void *arg)
 
 /* ---- dispatch ---- */
 
-static int dispatch_begin(struct rpmsg_bus *bus)
+int dispatch_busy(void)
 {
-	uint32_t nobody = 0;
-
-	if (__libc_single_threaded && !bus->dispatcher) {
-		poke(&bus->dispatcher, thread_id());
-		return 0;
-	}
-	if (__builtin_expect(!__atomic_compare_exchange_n(&bus->dispatcher, &nobody, thread_id(), false,
-							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 0))
-		return fail(EBUSY, "the bus is being dispatched already");
-	return 0;
+	return fail(EBUSY, "the bus is being dispatched already");
 }
 
-static inline void dispatch_end(struct rpmsg_bus *bus)
+int dispatch_enter(struct rpmsg_bus *bus)
 {
-	__atomic_store_n(&bus->dispatcher, 0, __ATOMIC_RELEASE);
+	bool begun;
+
+	lock_take(&bus->lock);
+	begun = dispatch_begin(bus);
+	lock_drop(&bus->lock);
+	return begun ? 0 : dispatch_busy();
+}
+
+void dispatch_leave(struct rpmsg_bus *bus)
+{
+	lock_take(&bus->lock);
+	dispatch_end(bus);
+	lock_drop(&bus->lock);
 }
 
 int rpmsg_bus_dispatch(struct rpmsg_bus *bus, int timeout_ms)
 {
-	int n = dispatch_begin(bus);
+	int n = dispatch_enter(bus);
 
 	if (n)
 		return n;
 	n = bus->ops->dispatch(bus, timeout_ms);
-	dispatch_end(bus);
+	dispatch_leave(bus);
 	return n;
 }
 
 int rpmsg_bus_spin(struct rpmsg_bus *bus, int max)
 {
-	int n = dispatch_begin(bus);
-
-	if (__builtin_expect(n, 0))
-		return n;
-	n = bus->ops->spin ? bus->ops->spin(bus, max) : bus->ops->dispatch(bus, 0);
-	dispatch_end(bus);
-	return n;
+	return bus->ops->spin ? bus->ops->spin(bus, max) : rpmsg_bus_dispatch(bus, 0);
 }
 
 static int64_t now_ms(void)

@@ -47,6 +47,8 @@ struct addr_slot {
 	struct endpoint *ept; /* NULL: reserved by a channel that nobody has bound */
 };
 struct addr_table {
+	struct endpoint **low;  /* those of the addresses below n_low again, by address */
+	uint32_t n_low;
 	struct addr_slot *slot;
 	uint32_t shift; /* 32 less the bits of an index */
 	uint32_t n, n_deleted;
@@ -56,27 +58,18 @@ struct addr_table {
 };
 int addr_table_init(struct addr_table *t);
 void addr_table_fini(struct addr_table *t);
-static inline uint32_t addr_first_slot(const struct addr_table *t, uint32_t addr)
+/* The endpoint at an address, or NULL. */
+struct endpoint *addr_search(const struct addr_table *t, uint32_t addr);
+static inline struct endpoint *addr_endpoint(const struct addr_table *t, uint32_t addr)
 {
-	return (addr * 0x9E3779B1u) >> t->shift;
-}
-
-/* The slot or NULL. Valid until the next change. */
-static inline struct addr_slot *addr_find(const struct addr_table *t, uint32_t addr)
-{
-	uint32_t i = addr_first_slot(t, addr);
-
-	while (__builtin_expect(t->slot[i].key != (ADDR_TAKEN | addr), 0)) {
-		if (!t->slot[i].key)
-			return NULL;
-		i = (i + 1) & (UINT32_MAX >> t->shift);
-	}
-	return &t->slot[i];
+	return __builtin_expect(addr < t->n_low, 1) ? t->low[addr] : addr_search(t, addr);
 }
 /* 0, -EADDRINUSE, -ENOMEM. */
 int addr_take(struct addr_table *t, uint32_t addr, struct endpoint *ept);
 /* The lowest free dynamic address in *addr; -EADDRNOTAVAIL, -ENOMEM. */
 int addr_take_dynamic(struct addr_table *t, uint32_t *addr, struct endpoint *ept);
+/* For an address that is taken: whose it is from now on. */
+void addr_assign(struct addr_table *t, uint32_t addr, struct endpoint *ept);
 void addr_drop(struct addr_table *t, uint32_t addr);
 
 /* ---- endpoints (endpoint.c) ---- */
@@ -84,9 +77,14 @@ void addr_drop(struct addr_table *t, uint32_t addr);
 struct channel;
 LIST_HEAD(endpoint_list, endpoint);
 
+/* Addresses are valid, len <= INT_MAX; data may be NULL for none. No lock held. */
+typedef int send_fn(struct endpoint *ept, const void *data, size_t len, uint32_t src, uint32_t dst,
+		    bool wait);
+
 struct endpoint {
 	struct rpmsg_endpoint pub;
 	struct rpmsg_bus *bus;
+	send_fn *send;           /* atomic; the backend's while bound, else endpoint_send_unbound */
 	struct channel *ch;      /* NULL: the bus's nameless device */
 	uint32_t dst;            /* atomic; ANY: none yet */
 	bool dst_learned;
@@ -132,9 +130,7 @@ struct backend_ops {
 	 */
 	int (*bind)(struct endpoint *ept, uint32_t *addr, uint32_t dst, bool own);
 	void (*unbind)(struct endpoint *ept);
-	/* Sends; addresses are valid, len <= INT_MAX. No lock held. */
-	int (*send)(struct endpoint *ept, uint32_t src, uint32_t dst, const void *data, size_t len,
-		    bool wait);
+	send_fn *send;
 	long (*mtu)(struct rpmsg_bus *bus);
 	int (*poll)(struct endpoint *ept);
 	void *(*reserve)(struct endpoint *ept, size_t *room, bool wait);
@@ -146,7 +142,7 @@ struct backend_ops {
 	 * timeout_ms and looks again. Count or -errno. One thread at a time.
 	 */
 	int (*dispatch)(struct rpmsg_bus *bus, int timeout_ms);
-	/* rpmsg_bus_spin(). NULL: dispatch(bus, 0). */
+	/* rpmsg_bus_spin(), with dispatch_begin() and dispatch_end() of its own. NULL: dispatch(bus, 0). */
 	int (*spin)(struct rpmsg_bus *bus, int max);
 	/* The pollable fd. */
 	int (*fd)(struct rpmsg_bus *bus);
@@ -213,9 +209,9 @@ struct rpmsg_bus {
 	struct bus_driver_list drivers;
 
 	struct endpoint *running; /* whose callback runs */
-	const void *running_data; /* its message */
+	const void *running_data; /* its message, if that may be held */
 	uint32_t running_seq;     /* futex: counts ends of callbacks that somebody waited for */
-	uint32_t dispatcher;      /* atomic: id of the thread in dispatch, or 0 */
+	uint32_t dispatcher;      /* set with lock, read without: id of the thread in dispatch, or 0 */
 	struct ns_pending_list withdrawals;
 	bool ns_wanted;           /* atomic; something may be pending */
 
@@ -234,6 +230,8 @@ struct rpmsg_bus {
 /* The cold parts of endpoint_deliver(), with lock: the first sender; destroyed while its callback ran. */
 void endpoint_learn_dst(struct endpoint *e, uint32_t src);
 void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e);
+int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint32_t src,
+			  uint32_t dst, bool wait);
 
 /*
  * Runs e's callback from a backend's dispatch, lock held at call and return but not
@@ -247,7 +245,6 @@ static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, v
 		endpoint_learn_dst(e, src);
 	e->ch->rx++;
 	bus->running = e;
-	bus->running_data = data;
 	lock_drop(&bus->lock);
 	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
 	lock_take(&bus->lock);
@@ -319,12 +316,32 @@ void driver_add_bus(struct rpmsg_bus *bus);
 void driver_remove_bus(struct rpmsg_bus *bus);
 
 /* Small id of the calling thread, never 0 (bus.c). */
-extern _Thread_local uint32_t thread_id_known;
+extern _Thread_local uint32_t thread_id_known __attribute__((tls_model("initial-exec")));
 uint32_t thread_id_ask(void);
 static inline uint32_t thread_id(void)
 {
 	return __builtin_expect(thread_id_known != 0, 1) ? thread_id_known : thread_id_ask();
 }
+
+/* Makes this thread the one that dispatches; false if there is one. With lock. */
+static inline bool dispatch_begin(struct rpmsg_bus *bus)
+{
+	if (__builtin_expect(peek(&bus->dispatcher) != 0, 0))
+		return false;
+	poke(&bus->dispatcher, thread_id());
+	return true;
+}
+
+static inline void dispatch_end(struct rpmsg_bus *bus)
+{
+	poke(&bus->dispatcher, 0);
+}
+
+/* The same for who has no lock: 0 or -EBUSY. */
+int dispatch_enter(struct rpmsg_bus *bus);
+void dispatch_leave(struct rpmsg_bus *bus);
+/* -EBUSY, and what that means. */
+int dispatch_busy(void);
 
 /* client.c; spec.c calls it. */
 struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_options *opt);

@@ -14,7 +14,7 @@ static int bind_local(struct endpoint *e, uint32_t *addr)
 	if (*addr == RPMSG_ADDR_ANY)
 		return addr_take_dynamic(t, addr, e);
 	if (e->own && e->ch->reserved_src && *addr == e->ch->pub.src) {
-		addr_find(t, *addr)->ept = e;
+		addr_assign(t, *addr, e);
 		return 0;
 	}
 	err = addr_take(t, *addr, e);
@@ -45,6 +45,7 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 	lock_take(&bus->lock);
 	e->pub.addr = addr;
 	__atomic_store_n(&e->bound, true, __ATOMIC_RELEASE);
+	poke(&e->send, bus->ops->send);
 	ch->refs++;
 	LIST_INSERT_HEAD(&ch->epts, e, link);
 	if (e->own) {
@@ -84,6 +85,7 @@ struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, voi
 	e->pub.priv = priv;
 	e->bus = ch->bus;
 	e->ch = ch;
+	e->send = endpoint_send_unbound;
 	e->dst = dst;
 	e->learn = true;
 	e->own = own;
@@ -140,12 +142,13 @@ static void unbind_local(struct endpoint *e)
 	if (!e->bound)
 		return;
 	__atomic_store_n(&e->bound, false, __ATOMIC_RELEASE);
+	poke(&e->send, endpoint_send_unbound);
 	if (e->own)
 		ch->pub.ept = NULL;
 	if (bus->ops->bind)
 		return;
 	if (e->own && !ch->gone)
-		addr_find(&bus->addrs, e->pub.addr)->ept = NULL;
+		addr_assign(&bus->addrs, e->pub.addr, NULL);
 	else
 		addr_drop(&bus->addrs, e->pub.addr);
 }

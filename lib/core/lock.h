@@ -19,14 +19,34 @@ struct lock {
 void lock_slow(struct lock *lock);
 void lock_wake(struct lock *lock);
 
-/* False if it is taken. */
-static inline bool lock_try(struct lock *lock)
+/*
+ * The process has one thread: a piece of code that calls nothing needs no lock at
+ * all. What follows it is for when this is false.
+ */
+static inline bool lock_alone(void)
+{
+	return __libc_single_threaded;
+}
+
+static inline bool lock_try_shared(struct lock *lock)
 {
 	uint32_t free_word = 0;
 
-	if (!__libc_single_threaded)
-		return __atomic_compare_exchange_n(&lock->word, &free_word, 1, false,
-						   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(&lock->word, &free_word, 1, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+/* Without a call, for code that has none: true if lock_wake() has to follow. */
+static inline bool lock_release_shared(struct lock *lock)
+{
+	return __builtin_expect(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2, 0);
+}
+
+/* False if it is taken. */
+static inline bool lock_try(struct lock *lock)
+{
+	if (!lock_alone())
+		return lock_try_shared(lock);
 	if (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
 		return false;
 	__atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
@@ -35,23 +55,17 @@ static inline bool lock_try(struct lock *lock)
 
 static inline void lock_take(struct lock *lock)
 {
-	if (__builtin_expect(!lock_try(lock), 0))
+	if (lock_alone()) /* nobody has it */
+		__atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
+	else if (__builtin_expect(!lock_try_shared(lock), 0))
 		lock_slow(lock);
-}
-
-/* Without a call, for paths that have none: true if lock_wake() has to follow. */
-static inline bool lock_release(struct lock *lock)
-{
-	if (__libc_single_threaded) {
-		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
-		return false;
-	}
-	return __builtin_expect(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2, 0);
 }
 
 static inline void lock_drop(struct lock *lock)
 {
-	if (lock_release(lock))
+	if (lock_alone())
+		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
+	else if (lock_release_shared(lock))
 		lock_wake(lock);
 }
 

@@ -5,49 +5,63 @@
 
 #include "core/core.h"
 
-static inline int send_from(struct endpoint *e, uint32_t src, uint32_t dst, const void *data,
-			    int len, bool wait)
+int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint32_t src,
+			  uint32_t dst, bool wait)
 {
-	if (__builtin_expect(len < 0 || (len && !data), 0))
-		return fail(EINVAL, "no message to send");
-	if (__builtin_expect(src == RPMSG_ADDR_ANY || dst == RPMSG_ADDR_ANY, 0))
-		return fail(EINVAL, "no %s address yet", src == RPMSG_ADDR_ANY ? "source" : "destination");
-	if (__builtin_expect(!__atomic_load_n(&e->bound, __ATOMIC_RELAXED), 0))
-		return fail(EPIPE, "the endpoint's channel is gone");
-	return e->bus->ops->send(e, src, dst, data, (size_t)len, wait);
+	(void)e, (void)data, (void)len, (void)src, (void)dst, (void)wait;
+	return fail(EPIPE, "the endpoint's channel is gone");
 }
 
-static inline int send_to_own(struct rpmsg_endpoint *ept, const void *data, int len, bool wait)
+static inline int send_to(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst,
+			  bool wait)
 {
 	struct endpoint *e = endpoint_of(ept);
 
-	if (!ept)
-		return fail(EINVAL, "no endpoint");
-	return send_from(e, ept->addr, __atomic_load_n(&e->dst, __ATOMIC_RELAXED), data, len, wait);
+	if (__builtin_expect(len < 0 || (!data && len), 0))
+		return fail(EINVAL, "no message to send");
+	if (__builtin_expect(dst == RPMSG_ADDR_ANY, 0))
+		return fail(EINVAL, "no destination address yet");
+	return peek(&e->send)(e, data, (size_t)len, ept->addr, dst, wait);
+}
+
+static inline int send_from(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t src,
+			    uint32_t dst, bool wait)
+{
+	struct endpoint *e = endpoint_of(ept);
+
+	if (len < 0 || (!data && len))
+		return fail(EINVAL, "no message to send");
+	if (src == RPMSG_ADDR_ANY || dst == RPMSG_ADDR_ANY)
+		return fail(EINVAL, "no %s address yet", src == RPMSG_ADDR_ANY ? "source" : "destination");
+	return peek(&e->send)(e, data, (size_t)len, src, dst, wait);
 }
 
 int rpmsg_send(struct rpmsg_endpoint *ept, const void *data, int len)
 {
-	return send_to_own(ept, data, len, true);
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_to(ept, data, len, peek(&endpoint_of(ept)->dst), true);
 }
 
 int rpmsg_trysend(struct rpmsg_endpoint *ept, const void *data, int len)
 {
-	return send_to_own(ept, data, len, false);
+	if (!ept)
+		return fail(EINVAL, "no endpoint");
+	return send_to(ept, data, len, peek(&endpoint_of(ept)->dst), false);
 }
 
 int rpmsg_sendto(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst)
 {
 	if (!ept)
 		return fail(EINVAL, "no endpoint");
-	return send_from(endpoint_of(ept), ept->addr, dst, data, len, true);
+	return send_to(ept, data, len, dst, true);
 }
 
 int rpmsg_trysendto(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst)
 {
 	if (!ept)
 		return fail(EINVAL, "no endpoint");
-	return send_from(endpoint_of(ept), ept->addr, dst, data, len, false);
+	return send_to(ept, data, len, dst, false);
 }
 
 int rpmsg_send_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t dst, const void *data,
@@ -55,7 +69,7 @@ int rpmsg_send_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t dst
 {
 	if (!ept)
 		return fail(EINVAL, "no endpoint");
-	return send_from(endpoint_of(ept), src, dst, data, len, true);
+	return send_from(ept, data, len, src, dst, true);
 }
 
 int rpmsg_trysend_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t dst,
@@ -63,7 +77,7 @@ int rpmsg_trysend_offchannel(struct rpmsg_endpoint *ept, uint32_t src, uint32_t 
 {
 	if (!ept)
 		return fail(EINVAL, "no endpoint");
-	return send_from(endpoint_of(ept), src, dst, data, len, false);
+	return send_from(ept, data, len, src, dst, false);
 }
 
 long rpmsg_get_mtu(struct rpmsg_endpoint *ept)

@@ -52,6 +52,25 @@ static inline void shm_store64(uint64_t *p, uint64_t v)
 	__atomic_store_n(p, v, __ATOMIC_RELAXED);
 }
 
+/* Of a message, at any alignment: one load, which the compiler may not do again later. */
+static inline uint16_t shm_read16(const void *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	__asm__ volatile("" : "+r"(v));
+	return v;
+}
+
+static inline uint32_t shm_read32(const void *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	__asm__ volatile("" : "+r"(v));
+	return v;
+}
+
 /*
  * Store before load: an index must be visible before the other side's event
  * field or index is read. One of these on each side keeps a wake-up from being lost.

@@ -12,7 +12,6 @@
 #include "virtio/virtio_bus.h"
 
 #define DISPATCH_MAX 1024    /* messages a dispatch, so that link control has its turn */
-#define SPINS_PER_LOOK 4096u /* spins between looks at the fds */
 #define MALFORMED_LOGGED 16u /* entries that are logged one by one */
 
 enum { FD_CONTROL, FD_QUEUE0, FD_QUEUE1, FD_WAKE, FD_CANCEL };
@@ -292,8 +291,7 @@ static int ring_messages(struct virtio_bus *vb)
 	lock_take(&vb->bus.lock);
 	vb->rx_kicked = false;
 	while (n < DISPATCH_MAX && peek(&vb->pending) == LINK_SAME && !peek(&vb->broken)) {
-		n += vb->host ? rx_messages_host(vb, DISPATCH_MAX - n) :
-				rx_messages_remote(vb, DISPATCH_MAX - n);
+		n += rx_messages(vb, DISPATCH_MAX - n);
 		if (n < DISPATCH_MAX && !rx_arm(vb))
 			break;
 	}
@@ -305,8 +303,7 @@ static int ring_messages(struct virtio_bus *vb)
 	return n;
 }
 
-/* Announcements that found no buffer go out when one is back. */
-static void flush_ns(struct virtio_bus *vb)
+void virtio_flush_ns(struct virtio_bus *vb)
 {
 	struct rpmsg_bus *bus = &vb->bus;
 
@@ -339,34 +336,21 @@ static int dispatch(struct rpmsg_bus *bus, int timeout_ms)
 
 	note_dispatcher(vb);
 	n = ring_messages(vb);
-	flush_ns(vb);
+	virtio_flush_ns(vb);
 	events = wait_fds(vb, n ? 0 : timeout_ms);
 	if (events < 0)
 		return n ? n : events;
 	if (!n || vb->rx_kicked)
 		n += ring_messages(vb);
-	flush_ns(vb);
+	virtio_flush_ns(vb);
 	return n + events;
 }
 
-static int spin(struct rpmsg_bus *bus, int max)
+int virtio_look(struct virtio_bus *vb)
 {
-	struct virtio_bus *vb = virtio_of(bus);
-	int n = 0;
-
-	if (__builtin_expect(!bus->up || peek(&vb->pending) != LINK_SAME || ++vb->spins >= SPINS_PER_LOOK, 0)) {
-		vb->spins = 0;
-		note_dispatcher(vb);
-		n = wait_fds(vb, 0);
-		if (n < 0 || !bus->up)
-			return n;
-	}
-	lock_take(&bus->lock);
-	n += vb->host ? rx_messages_host(vb, max) : rx_messages_remote(vb, max);
-	lock_drop(&bus->lock);
-	if (__builtin_expect(peek(&bus->ns_wanted), 0))
-		flush_ns(vb);
-	return n;
+	vb->spins = 0;
+	note_dispatcher(vb);
+	return wait_fds(vb, 0);
 }
 
 /* ---- what the core asks ---- */
@@ -457,15 +441,14 @@ static void close_bus(struct rpmsg_bus *bus)
 	.discard = tx_discard, \
 	.hold = rx_hold, \
 	.dispatch = dispatch, \
-	.spin = spin, \
 	.fd = get_fd, \
 	.info = get_info, \
 	.send_ns = tx_send_ns, \
 	.cancel = cancel, \
 	.close = close_bus
 
-static const struct backend_ops host_ops = { .send = tx_send_host, SHARED_OPS };
-static const struct backend_ops remote_ops = { .send = tx_send_remote, SHARED_OPS };
+static const struct backend_ops host_ops = { .send = tx_send_host, .spin = rx_spin_host, SHARED_OPS };
+static const struct backend_ops remote_ops = { .send = tx_send_remote, .spin = rx_spin_remote, SHARED_OPS };
 
 static int open_fds(struct virtio_bus *vb)
 {

@@ -42,6 +42,7 @@ struct tx {
 	struct lock lock;
 	bool up;
 	size_t limit;          /* lengths below it can be sent: mtu + 1, or 0 while down */
+	size_t quick_limit;    /* the same, or 0 if the ring is of another kind than the quick way knows */
 	unsigned q;
 	uint32_t mtu;
 	struct queue queue;
@@ -62,7 +63,6 @@ struct rx {
 	uint16_t len;          /* its payload */
 	bool in_ring;          /* its data lies in the ring's buffer */
 	bool held;             /* it was kept */
-	bool returned;         /* buffers were returned since the last look at notification */
 };
 
 struct virtio_bus {
@@ -87,13 +87,15 @@ struct virtio_bus {
 	bool broken;           /* atomic; a ring is, and the link was reset */
 	bool rx_kicked;        /* a fd that tells of messages was cleared since the ring was looked at */
 	enum link_change pending; /* atomic; seen by a sender, for dispatch to act on */
-	unsigned spins;
+	unsigned spins;        /* since the last look at the fds */
 };
 
 static inline struct virtio_bus *virtio_of(struct rpmsg_bus *bus)
 {
 	return container_of(bus, struct virtio_bus, bus);
 }
+
+#define SPINS_PER_LOOK 4096u
 
 #define VIRTIO_FEATURES (RPMSG_F_VERSION_1 | RPMSG_F_NS | RPMSG_F_EVENT_IDX | RPMSG_F_INDIRECT)
 
@@ -105,6 +107,10 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 void virtio_link_control(struct virtio_bus *vb);
 /* Counts and logs a malformed entry; a broken queue takes the link down. Lock of the queue held. */
 void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
+/* What a spin leaves out most of the time: looks at the fds without sleep; things handled or -errno. */
+int virtio_look(struct virtio_bus *vb);
+/* Announcements that found no buffer go out when one is back. */
+void virtio_flush_ns(struct virtio_bus *vb);
 /* True once for each rpmsg_bus_cancel(). */
 bool virtio_take_cancel(struct virtio_bus *vb);
 uint64_t virtio_now_ms(void);
@@ -114,10 +120,7 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void tx_fini(struct virtio_bus *vb);
 /* Sends fail and sleeping senders wake up; the rings stay. With tx.lock. */
 void tx_stop(struct virtio_bus *vb);
-int tx_send_host(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
-		 bool wait);
-int tx_send_remote(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
-		   bool wait);
+send_fn tx_send_host, tx_send_remote;
 int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg);
 int tx_poll(struct endpoint *e);
 void *tx_reserve(struct endpoint *e, size_t *room, bool wait);
@@ -132,8 +135,10 @@ bool tx_arm(struct virtio_bus *vb);
 int rx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void rx_fini(struct virtio_bus *vb);
 /* Delivers at most max messages; tells the other side of returned buffers. Count. With bus->lock. */
-int rx_messages_host(struct virtio_bus *vb, int max);
-int rx_messages_remote(struct virtio_bus *vb, int max);
+int rx_messages(struct virtio_bus *vb, int max);
+/* rpmsg_bus_spin(). */
+int rx_spin_host(struct rpmsg_bus *bus, int max);
+int rx_spin_remote(struct rpmsg_bus *bus, int max);
 /* Tells the other side of buffers returned so far, if it wants to know. With bus->lock. */
 void rx_flush(struct virtio_bus *vb);
 /* Asks to be notified; true if something is there already. With bus->lock. */

@@ -37,7 +37,6 @@ int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
 		rx->copy = NULL;
 		return err;
 	}
-	rx->returned = false;
 	if (vb->host)
 		post_all(vb);
 	return 0;
@@ -55,20 +54,18 @@ void rx_fini(struct virtio_bus *vb)
 	rx->copy = NULL;
 }
 
-static inline __attribute__((always_inline)) void return_buffer(struct virtio_bus *vb, uint16_t head, bool host)
+static void return_buffer(struct virtio_bus *vb, uint16_t head)
 {
-	if (host)
+	if (vb->host)
 		vring_driver_add_again(&vb->rx.queue.drv, head, vb->buffer_size);
 	else
 		vring_device_return(&vb->rx.queue.dev, head, 0);
-	vb->rx.returned = true;
 }
 
 void rx_flush(struct virtio_bus *vb)
 {
-	if (!vb->rx.returned || !vb->tx.up)
+	if (!vb->tx.up)
 		return;
-	vb->rx.returned = false;
 	if (vb->host ? vring_driver_kick_needed(&vb->rx.queue.drv) :
 		       vring_device_call_needed(&vb->rx.queue.dev))
 		vb->link->ops->notify(vb->link, vb->rx.q);
@@ -138,7 +135,9 @@ static __attribute__((noinline)) bool deliver_in_place(struct virtio_bus *vb, st
 	rx->len = h.len;
 	rx->in_ring = in_ring;
 	rx->held = false;
+	vb->bus.running_data = data;
 	endpoint_deliver(&vb->bus, e, data, h.len, h.src);
+	vb->bus.running_data = NULL;
 	return rx->held;
 }
 
@@ -147,38 +146,37 @@ static __attribute__((noinline)) bool deliver_in_place(struct virtio_bus *vb, st
  * rx->copy; room bytes of it are there. Its header is copied and checked, and only
  * the copy used. True if the buffer was kept.
  */
-static inline __attribute__((always_inline)) bool receive(struct virtio_bus *vb, uint8_t *msg,
-							  uint32_t room, uint16_t head, bool in_ring)
+static bool receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, uint16_t head, bool in_ring)
 {
 	struct rpmsg_bus *bus = &vb->bus;
 	uint8_t *data = msg + WIRE_HDR_SIZE;
-	struct addr_slot *slot;
+	struct endpoint *e;
 	struct wire_hdr h;
 
-	if (__builtin_expect(room < WIRE_HDR_SIZE, 0)) {
+	if (room < WIRE_HDR_SIZE) {
 		bad_length(vb, 0, room);
 		return false;
 	}
 	shm_copy_from(&h, msg, WIRE_HDR_SIZE);
 	wire_hdr_order(&h, vb->swap);
-	if (__builtin_expect(h.len > room - WIRE_HDR_SIZE, 0)) {
+	if (h.len > room - WIRE_HDR_SIZE) {
 		bad_length(vb, h.len, room);
 		return false;
 	}
-	slot = addr_find(&bus->addrs, h.dst);
-	if (__builtin_expect(!slot || !slot->ept, 0)) {
+	e = addr_endpoint(&bus->addrs, h.dst);
+	if (!e) {
 		receive_other(vb, h, data, in_ring);
 		return false;
 	}
-	if (__builtin_expect(peek(&slot->ept->in_place), 0))
-		return deliver_in_place(vb, slot->ept, data, h, head, in_ring);
+	if (peek(&e->in_place))
+		return deliver_in_place(vb, e, data, h, head, in_ring);
 	if (in_ring) {
 		shm_copy_from(vb->rx.copy, data, h.len);
 		data = vb->rx.copy;
 	}
-	if (__builtin_expect(bus->recorder != NULL, 0))
+	if (bus->recorder)
 		record(vb, h, data);
-	endpoint_deliver(bus, slot->ept, data, h.len, h.src);
+	endpoint_deliver(bus, e, data, h.len, h.src);
 	return false;
 }
 
@@ -186,18 +184,18 @@ static inline __attribute__((always_inline)) bool receive(struct virtio_bus *vb,
  * Both queues' ways to the next message: 1 with its descriptor in *head, to be
  * returned; 0 for none; -1 for one that was refused or kept.
  */
-static inline __attribute__((always_inline)) int next_host(struct virtio_bus *vb, uint16_t *head)
+static int next_host(struct virtio_bus *vb, uint16_t *head)
 {
 	struct vring_driver *drv = &vb->rx.queue.drv;
 	uint32_t used;
 	int got = vring_driver_get_used(drv, head, &used);
 
-	if (__builtin_expect(got <= 0, 0)) {
+	if (got <= 0) {
 		if (got < 0)
 			virtio_malformed(vb, drv->why, drv->broken);
 		return got;
 	}
-	if (__builtin_expect(used > vb->buffer_size, 0)) {
+	if (used > vb->buffer_size) {
 		virtio_malformed(vb, "used length is more than the buffer", false);
 		return 1;
 	}
@@ -206,68 +204,180 @@ static inline __attribute__((always_inline)) int next_host(struct virtio_bus *vb
 	return 1;
 }
 
-static __attribute__((noinline)) int receive_chain(struct virtio_bus *vb, struct vring_buf buf)
+static int receive_chain(struct virtio_bus *vb, const struct vring_buf *buf)
 {
 	struct vring_device *dev = &vb->rx.queue.dev;
-	long n = vring_device_gather(dev, &buf, vb->rx.copy, vb->buffer_size);
+	long n = vring_device_gather(dev, buf, vb->rx.copy, vb->buffer_size);
 
 	if (n < 0)
 		virtio_malformed(vb, dev->why, dev->broken);
 	else
-		receive(vb, vb->rx.copy, (uint32_t)n, buf.head, false);
+		receive(vb, vb->rx.copy, (uint32_t)n, buf->head, false);
 	return 1;
 }
 
-static inline __attribute__((always_inline)) int next_remote(struct virtio_bus *vb, uint16_t *head)
+static int next_remote(struct virtio_bus *vb, uint16_t *head)
 {
 	struct vring_device *dev = &vb->rx.queue.dev;
 	struct vring_buf buf;
+	int got = vring_device_take(dev, &buf, false);
 
-	if (__builtin_expect(!vring_device_take_quick(dev, &buf, 1, false), 0)) {
-		int got = vring_device_take(dev, &buf, false);
-
-		if (got < 0)
-			virtio_malformed(vb, dev->why, dev->broken);
-		if (got <= 0)
-			return got;
-	}
+	if (got < 0)
+		virtio_malformed(vb, dev->why, dev->broken);
+	if (got <= 0)
+		return got;
 	*head = buf.head;
-	if (__builtin_expect(!buf.ptr, 0))
-		return receive_chain(vb, buf);
+	if (!buf.ptr)
+		return receive_chain(vb, &buf);
 	if (receive(vb, buf.ptr, buf.len < vb->buffer_size ? buf.len : vb->buffer_size, *head, true))
 		return -1;
 	return 1;
 }
 
+/* The next message, whatever it is: 1, 0 if there is none, -1 if it is the last for now. */
+static __attribute__((noinline)) int next_any(struct virtio_bus *vb)
+{
+	uint16_t head;
+	int got = vb->host ? next_host(vb, &head) : next_remote(vb, &head);
+
+	if (got == 0)
+		return 0;
+	/* A link that goes down keeps its buffers; a broken ring has nothing more to say. */
+	if (peek(&vb->pending) != LINK_SAME)
+		return -1;
+	if (got < 0 && peek(&vb->broken)) {
+		vb->spins = SPINS_PER_LOOK;
+		return -1;
+	}
+	if (got > 0)
+		return_buffer(vb, head);
+	return 1;
+}
+
+/* ---- the quick way: as usual, for an endpoint that gets a copy ---- */
+
+struct usual {
+	struct endpoint *ept;
+	uint8_t *msg;
+	uint32_t src;
+	uint16_t len;
+	uint16_t head;
+};
+
+/* Shows the next message, which stays the ring's. Each word is read once and checked; false: next_any() does it. */
+static inline __attribute__((always_inline)) bool next_usual(struct virtio_bus *vb, struct usual *m,
+							     bool host)
+{
+	struct vring_buf buf;
+	uint32_t room;
+
+	if (host) {
+		if (!vring_driver_peek(&vb->rx.queue.drv, &m->head, &room))
+			return false;
+		m->msg = vb->rx_buffers + (size_t)m->head * vb->buffer_size;
+	} else {
+		if (!vring_device_peek(&vb->rx.queue.dev, &buf, false))
+			return false;
+		m->head = buf.head;
+		m->msg = buf.ptr;
+		room = buf.len;
+	}
+	room -= WIRE_HDR_SIZE; /* a shorter one gets far too long */
+	if (__builtin_expect(room > vb->tx.mtu, 0))
+		return false;
+	m->src = shm_read32(m->msg + offsetof(struct wire_hdr, src));
+	m->len = shm_read16(m->msg + offsetof(struct wire_hdr, len));
+	m->ept = addr_endpoint(&vb->bus.addrs, shm_read32(m->msg + offsetof(struct wire_hdr, dst)));
+	return __builtin_expect(m->len <= room && m->ept && !peek(&m->ept->in_place) &&
+				!vb->bus.recorder, 1);
+}
+
+static inline __attribute__((always_inline)) void deliver_usual(struct virtio_bus *vb,
+								const struct usual *m, bool host)
+{
+	shm_copy_from(vb->rx.copy, m->msg + WIRE_HDR_SIZE, m->len);
+	if (host)
+		vring_driver_pass(&vb->rx.queue.drv);
+	else
+		vring_device_pass(&vb->rx.queue.dev);
+	endpoint_deliver(&vb->bus, m->ept, vb->rx.copy, m->len, m->src);
+}
+
 static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb, int max, bool host)
 {
+	struct usual m;
 	int n = 0;
 
 	while (n < max) {
-		uint16_t head;
-		int got = host ? next_host(vb, &head) : next_remote(vb, &head);
+		if (__builtin_expect(!next_usual(vb, &m, host), 0)) {
+			int got = next_any(vb);
 
-		if (got == 0)
-			break;
+			n += got != 0;
+			if (got <= 0)
+				break;
+			continue;
+		}
+		deliver_usual(vb, &m, host);
 		n++;
-		/* A link that goes down keeps its buffers; a broken ring has nothing more to say. */
-		if (__builtin_expect(peek(&vb->pending) != LINK_SAME || (got < 0 && peek(&vb->broken)), 0))
+		if (__builtin_expect(peek(&vb->pending) != LINK_SAME, 0))
 			break;
-		if (__builtin_expect(got > 0, 1))
-			return_buffer(vb, head, host);
+		if (host)
+			vring_driver_readd(&vb->rx.queue.drv, m.head);
+		else
+			vring_device_give_back(&vb->rx.queue.dev, m.head, 0);
 	}
 	rx_flush(vb);
 	return n;
 }
 
-int rx_messages_host(struct virtio_bus *vb, int max)
+int rx_messages(struct virtio_bus *vb, int max)
 {
-	return messages(vb, max, true);
+	return vb->host ? messages(vb, max, true) : messages(vb, max, false);
 }
 
-int rx_messages_remote(struct virtio_bus *vb, int max)
+/* ---- spin ---- */
+
+/* With bus->lock, dropped meanwhile. */
+static __attribute__((noinline)) int look(struct virtio_bus *vb)
 {
-	return messages(vb, max, false);
+	int n;
+
+	lock_drop(&vb->bus.lock);
+	n = virtio_look(vb);
+	lock_take(&vb->bus.lock);
+	return n;
+}
+
+static inline __attribute__((always_inline)) int spin(struct rpmsg_bus *bus, int max, bool host)
+{
+	struct virtio_bus *vb = virtio_of(bus);
+	int n = 0;
+
+	lock_take(&bus->lock);
+	if (__builtin_expect(!dispatch_begin(bus), 0)) {
+		lock_drop(&bus->lock);
+		return dispatch_busy();
+	}
+	if (__builtin_expect(!bus->up || peek(&vb->pending) != LINK_SAME ||
+			     ++vb->spins >= SPINS_PER_LOOK, 0))
+		n = look(vb);
+	if (__builtin_expect(n >= 0 && bus->up, 1))
+		n += messages(vb, max, host);
+	dispatch_end(bus);
+	lock_drop(&bus->lock);
+	if (__builtin_expect(peek(&bus->ns_wanted), 0))
+		virtio_flush_ns(vb);
+	return n;
+}
+
+int rx_spin_host(struct rpmsg_bus *bus, int max)
+{
+	return spin(bus, max, true);
+}
+
+int rx_spin_remote(struct rpmsg_bus *bus, int max)
+{
+	return spin(bus, max, false);
 }
 
 /* ---- holding ---- */
@@ -289,7 +399,7 @@ static void release(struct rpmsg_held *pub)
 	if (vb) {
 		lock_take(&vb->bus.lock);
 		if (vb->mem == held->mem && vb->generation == held->generation) {
-			return_buffer(vb, held->head, vb->host);
+			return_buffer(vb, held->head);
 			if (peek(&vb->bus.dispatcher) != thread_id())
 				rx_flush(vb);
 		}

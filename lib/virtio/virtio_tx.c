@@ -29,6 +29,8 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	tx->mtu = vb->buffer_size - WIRE_HDR_SIZE;
 	tx->full_since_ms = 0;
 	tx->limit = (size_t)tx->mtu + 1;
+	tx->quick_limit = vb->host ? (tx->queue.drv.native_event ? tx->limit : 0) :
+				     (tx->queue.dev.native_event ? tx->limit : 0);
 	tx->up = true;
 	return 0;
 }
@@ -37,6 +39,7 @@ void tx_stop(struct virtio_bus *vb)
 {
 	vb->tx.up = false;
 	vb->tx.limit = 0;
+	vb->tx.quick_limit = 0;
 	__atomic_add_fetch(&vb->tx.seq, 1, __ATOMIC_RELAXED);
 	futex_wake_all(&vb->tx.seq);
 }
@@ -56,38 +59,30 @@ void tx_fini(struct virtio_bus *vb)
 
 /* ---- buffers; tx.lock held ---- */
 
-/* Takes back what the device has used; only needed when no buffer is free. */
-static __attribute__((noinline)) void reclaim(struct virtio_bus *vb)
+/* The next id that the device has used. */
+static bool take_used(struct virtio_bus *vb, uint16_t *id)
 {
 	struct vring_driver *drv = &vb->tx.queue.drv;
 	uint32_t len;
-	uint16_t id;
 	int got;
 
-	while ((got = vring_driver_get_used(drv, &id, &len)) != 0) {
-		if (got > 0) {
-			vring_driver_free(drv, id);
-			continue;
-		}
+	while ((got = vring_driver_get_used(drv, id, &len)) < 0) {
 		virtio_malformed(vb, drv->why, drv->broken);
 		if (drv->broken)
-			return;
-	}
-}
-
-static inline bool take_host(struct virtio_bus *vb, struct tx_buf *b)
-{
-	struct vring_driver *drv = &vb->tx.queue.drv;
-	int id = vring_driver_alloc(drv);
-
-	if (__builtin_expect(id < 0, 0)) {
-		reclaim(vb);
-		id = vring_driver_alloc(drv);
-		if (id < 0)
 			return false;
 	}
-	b->buf.head = (uint16_t)id;
-	b->ptr = vb->tx_buffers + (size_t)id * vb->buffer_size;
+	return got > 0;
+}
+
+static bool take_host(struct virtio_bus *vb, struct tx_buf *b)
+{
+	int id = vring_driver_alloc(&vb->tx.queue.drv);
+
+	if (id >= 0)
+		b->buf.head = (uint16_t)id;
+	else if (!take_used(vb, &b->buf.head))
+		return false;
+	b->ptr = vb->tx_buffers + (size_t)b->buf.head * vb->buffer_size;
 	b->room = vb->buffer_size;
 	return true;
 }
@@ -141,33 +136,24 @@ static void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
 		vb->link->ops->notify(vb->link, tx->q);
 }
 
-/* Only what is at hand and in one piece of enough room; false leaves the queue as it was. */
-static inline __attribute__((always_inline)) bool take_quick(struct virtio_bus *vb, struct tx_buf *b,
-							     size_t len, bool host)
-{
-	struct tx *tx = &vb->tx;
-
-	if (host) {
-		if (!vring_driver_alloc_quick(&tx->queue.drv, &b->buf.head))
-			return false;
-		b->ptr = vb->tx_buffers + (size_t)b->buf.head * vb->buffer_size;
-		return true;
-	}
-	if (tx->n_spare ||
-	    !vring_device_take_quick(&tx->queue.dev, &b->buf, (uint32_t)(WIRE_HDR_SIZE + len), true))
-		return false;
-	b->ptr = b->buf.ptr;
-	return true;
-}
-
 uint32_t tx_free(struct virtio_bus *vb)
 {
-	if (!vb->tx.up)
+	struct tx *tx = &vb->tx;
+	uint32_t n;
+	uint16_t id;
+
+	if (!tx->up)
 		return 0;
-	if (!vb->host)
-		return vb->tx.n_spare + vring_device_available(&vb->tx.queue.dev);
-	reclaim(vb);
-	return vb->tx.queue.drv.n_free;
+	if (vb->host) {
+		while (take_used(vb, &id))
+			vring_driver_free(&tx->queue.drv, id);
+		n = tx->queue.drv.n_free;
+	} else {
+		n = tx->n_spare + vring_device_available(&tx->queue.dev);
+	}
+	if (n)
+		tx->full_since_ms = 0;
+	return n;
 }
 
 bool tx_arm(struct virtio_bus *vb)
@@ -365,8 +351,8 @@ out:
 	return err;
 }
 
-static __attribute__((noinline)) int send_any(struct endpoint *e, uint32_t src, uint32_t dst,
-					      const void *data, size_t len, bool wait)
+static __attribute__((noinline)) int send_any(struct endpoint *e, const void *data, size_t len,
+					      uint32_t src, uint32_t dst, bool wait)
 {
 	struct virtio_bus *vb = virtio_of(e->bus);
 
@@ -374,21 +360,14 @@ static __attribute__((noinline)) int send_any(struct endpoint *e, uint32_t src, 
 	return send_locked(vb, e->ch, src, dst, data, len, wait);
 }
 
-static __attribute__((noinline)) int send_on(struct endpoint *e, uint32_t src, uint32_t dst,
-					     const void *data, size_t len, bool wait)
-{
-	return send_locked(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
-}
+/* ---- the quick way: all is as usual ---- */
 
-/* Ends a quick send: the other side may want to be told, or a thread waits for the lock. */
-static __attribute__((noinline)) int tell(struct virtio_bus *vb)
+/* The ends of a quick send that need a call. */
+static __attribute__((noinline)) int tell(struct virtio_bus *vb, bool alone)
 {
-	struct tx *tx = &vb->tx;
-
-	if (vb->host ? tx->queue.drv.native_event || vring_driver_kick_needed(&tx->queue.drv) :
-		       tx->queue.dev.native_event || vring_device_call_needed(&tx->queue.dev))
-		vb->link->ops->notify(vb->link, tx->q);
-	lock_drop(&tx->lock);
+	vb->link->ops->notify(vb->link, vb->tx.q);
+	if (!alone && lock_release_shared(&vb->tx.lock))
+		lock_wake(&vb->tx.lock);
 	return 0;
 }
 
@@ -398,49 +377,96 @@ static __attribute__((noinline)) int wake(struct lock *lock)
 	return 0;
 }
 
+/* A buffer at hand, in one piece and with room for size bytes. False leaves the queue as it was. */
+static inline __attribute__((always_inline)) uint8_t *claim(struct virtio_bus *vb, uint32_t size,
+							    uint16_t *head, bool host)
+{
+	struct tx *tx = &vb->tx;
+	struct vring_buf buf;
+
+	if (host) {
+		if (!vring_driver_claim(&tx->queue.drv, head))
+			return NULL;
+		vring_driver_relen(&tx->queue.drv, *head, size);
+		return vb->tx_buffers + (size_t)*head * vb->buffer_size;
+	}
+	if (tx->n_spare || !vring_device_peek(&tx->queue.dev, &buf, true) || buf.len < size)
+		return NULL;
+	vring_device_pass(&tx->queue.dev);
+	*head = buf.head;
+	return buf.ptr;
+}
+
 /*
- * Short messages while nothing is out of the ordinary: straight code without a
- * call but at the end, so that no register is saved. All else goes to send_locked(),
+ * Straight code without a call but at the end, so that no register is saved; if is_short,
+ * without one for the copy either. What it does not do goes to send_any(),
  * before anything has been changed.
  */
-static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, uint32_t src,
-							    uint32_t dst, const void *data,
-							    size_t len, bool wait, bool host)
+static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, const void *data,
+							    size_t len, uint32_t src, uint32_t dst,
+							    bool wait, bool host, bool is_short)
 {
 	struct virtio_bus *vb = virtio_of(e->bus);
 	struct tx *tx = &vb->tx;
-	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len };
-	struct tx_buf b;
+	const uint32_t size = (uint32_t)(WIRE_HDR_SIZE + len);
+	const bool alone = lock_alone();
+	uint8_t *msg = NULL;
+	uint16_t head;
 
-	if (__builtin_expect(!copy_is_quick(len) || vb->bus.recorder ||
-			     !lock_try(&tx->lock), 0))
-		return send_any(e, src, dst, data, len, wait);
-	if (__builtin_expect(len >= tx->limit || !take_quick(vb, &b, len, host), 0))
-		return send_on(e, src, dst, data, len, wait);
-	memcpy(b.ptr, &h, WIRE_HDR_SIZE);
-	copy_quick(b.ptr + WIRE_HDR_SIZE, data, len);
-	if (host)
-		vring_driver_add_quick(&tx->queue.drv, b.buf.head, (uint32_t)(WIRE_HDR_SIZE + len));
+	if (__builtin_expect(vb->bus.recorder || (!alone && !lock_try_shared(&tx->lock)), 0))
+		return send_any(e, data, len, src, dst, wait);
+	if (__builtin_expect(len < tx->quick_limit, 1))
+		msg = claim(vb, size, &head, host);
+	if (__builtin_expect(!msg, 0)) {
+		if (!alone && lock_release_shared(&tx->lock))
+			lock_wake(&tx->lock);
+		return send_any(e, data, len, src, dst, wait);
+	}
+	wire_hdr_put(msg, src, dst, (uint16_t)len);
+	if (is_short)
+		copy_quick(msg + WIRE_HDR_SIZE, data, len);
 	else
-		vring_device_return_quick(&tx->queue.dev, b.buf.head, (uint32_t)(WIRE_HDR_SIZE + len));
+		shm_copy_to(msg + WIRE_HDR_SIZE, data, len);
+	if (host)
+		vring_driver_readd(&tx->queue.drv, head);
+	else
+		vring_device_give_back(&tx->queue.dev, head, size);
 	poke(&e->ch->tx, e->ch->tx + 1);
-	if (host ? vring_driver_kick_quick(&tx->queue.drv) : vring_device_call_quick(&tx->queue.dev))
-		return tell(vb);
-	if (lock_release(&tx->lock))
+	if (__builtin_expect(host ? vring_driver_kick_each(&tx->queue.drv) :
+				    vring_device_call_each(&tx->queue.dev), 0))
+		return tell(vb, alone);
+	if (!alone && lock_release_shared(&tx->lock))
 		return wake(&tx->lock);
 	return 0;
 }
 
-int tx_send_host(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
-		 bool wait)
+static __attribute__((noinline)) int send_long_host(struct endpoint *e, const void *data, size_t len,
+						    uint32_t src, uint32_t dst, bool wait)
 {
-	return send_quick(e, src, dst, data, len, wait, true);
+	return send_quick(e, data, len, src, dst, wait, true, false);
 }
 
-int tx_send_remote(struct endpoint *e, uint32_t src, uint32_t dst, const void *data, size_t len,
+static __attribute__((noinline)) int send_long_remote(struct endpoint *e, const void *data,
+						      size_t len, uint32_t src, uint32_t dst,
+						      bool wait)
+{
+	return send_quick(e, data, len, src, dst, wait, false, false);
+}
+
+int tx_send_host(struct endpoint *e, const void *data, size_t len, uint32_t src, uint32_t dst,
+		 bool wait)
+{
+	if (__builtin_expect(!copy_is_quick(len), 0))
+		return send_long_host(e, data, len, src, dst, wait);
+	return send_quick(e, data, len, src, dst, wait, true, true);
+}
+
+int tx_send_remote(struct endpoint *e, const void *data, size_t len, uint32_t src, uint32_t dst,
 		   bool wait)
 {
-	return send_quick(e, src, dst, data, len, wait, false);
+	if (__builtin_expect(!copy_is_quick(len), 0))
+		return send_long_remote(e, data, len, src, dst, wait);
+	return send_quick(e, data, len, src, dst, wait, false, true);
 }
 
 int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)

@@ -178,6 +178,7 @@ void vring_driver_describe(struct vring_driver *vq, uint16_t id, uint64_t addr, 
 void vring_driver_add_again_swapped(struct vring_driver *vq, uint16_t id, uint32_t len)
 {
 	vring_keep32(&vq->vr.desc[id].len, order32(true, len));
+	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, true);
 }
 

@@ -54,6 +54,15 @@ static inline void vring_keep64(uint64_t *p, uint64_t v)
 		shm_store64(p, v);
 }
 
+/* Only the device writes there, so that both words may be looked at as one. */
+static inline void vring_keep_elem(struct vring_used_elem *p, uint32_t id, uint32_t len)
+{
+	const struct vring_used_elem elem = { id, len };
+
+	if (memcmp(p, &elem, sizeof(elem)) != 0)
+		memcpy(p, &elem, sizeof(elem));
+}
+
 /* Whether event is among the indices old..now - 1, which have just been published. */
 static inline bool vring_need_event(uint16_t event, uint16_t now, uint16_t old)
 {
@@ -81,7 +90,6 @@ VRING_BODY void vring_driver_publish_body(struct vring_driver *vq, uint16_t id, 
 	const uint16_t at = vq->avail_idx;
 
 	vring_keep16(&avail->ring[at & vq->mask], order16(swap, id));
-	vq->in_flight[id] = 1;
 	vq->avail_idx = (uint16_t)(at + 1);
 	/* Pairs with the device's acquiring load of avail->idx. */
 	shm_store_release16(&avail->idx, order16(swap, vq->avail_idx));
@@ -95,6 +103,7 @@ VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint
 	vring_keep64(&desc->addr, order64(swap, addr));
 	vring_keep32(&desc->len, order32(swap, len));
 	vring_keep16(&desc->flags, order16(swap, device_writes ? VRING_DESC_F_WRITE : 0));
+	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, swap);
 }
 
@@ -115,6 +124,7 @@ static inline void vring_driver_add_again(struct vring_driver *vq, uint16_t id, 
 		return;
 	}
 	vring_keep32(&vq->vr.desc[id].len, len);
+	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, false);
 }
 
@@ -236,19 +246,23 @@ static inline int vring_device_take(struct vring_device *vq, struct vring_buf *b
 	return vring_device_read_avail(vq, buf, write, false);
 }
 
-VRING_BODY void vring_device_return_body(struct vring_device *vq, uint16_t head, uint32_t written,
-					 bool swap)
+VRING_BODY void vring_device_publish_body(struct vring_device *vq, uint16_t head, uint32_t written,
+					  bool swap)
 {
 	struct vring_used *used = vq->vr.used;
 	const uint16_t at = vq->used_idx;
-	struct vring_used_elem *elem = &used->ring[at & vq->mask];
 
-	vring_keep32(&elem->id, order32(swap, head));
-	vring_keep32(&elem->len, order32(swap, written));
-	vq->taken[head] = 0;
+	vring_keep_elem(&used->ring[at & vq->mask], order32(swap, head), order32(swap, written));
 	vq->used_idx = (uint16_t)(at + 1);
 	/* Pairs with the driver's acquiring load of used->idx. */
 	shm_store_release16(&used->idx, order16(swap, vq->used_idx));
+}
+
+VRING_BODY void vring_device_return_body(struct vring_device *vq, uint16_t head, uint32_t written,
+					 bool swap)
+{
+	vq->taken[head] = 0;
+	vring_device_publish_body(vq, head, written, swap);
 }
 
 static inline void vring_device_return(struct vring_device *vq, uint16_t head, uint32_t written)
@@ -273,79 +287,130 @@ static inline bool vring_device_call_needed(struct vring_device *vq)
 	return vring_need_event(shm_load16(vq->used_event), now, old);
 }
 
-/* ---- the same for paths without calls: false leaves all as it was, for those above ---- */
+/*
+ * ---- the short way ----
+ *
+ * For buffers that are done with before the next is looked at, in our byte order.
+ * peek shows the next buffer and changes nothing; false if there is none or if
+ * anything about it is not as usual: then the calls above sort it out. pass makes
+ * it ours, but unmarked: it is to be given back (readd, give_back) before the next
+ * peek or take. Between the two others may be returned.
+ */
 
-static inline bool vring_driver_alloc_quick(struct vring_driver *vq, uint16_t *id)
+static inline bool vring_driver_peek(struct vring_driver *vq, uint16_t *id, uint32_t *len)
 {
-	if (VRING_RARE(!vq->n_free || vq->odd))
+	const uint16_t at = vq->used_idx;
+	const struct vring_used *used = vq->vr.used;
+	const struct vring_used_elem *elem = &used->ring[at & vq->mask];
+	uint32_t used_id;
+
+	if (at == vq->used_seen) {
+		/* Pairs with the device's releasing store of used->idx. */
+		const uint16_t idx = shm_load_acquire16(&used->idx);
+
+		if ((uint16_t)(idx - at - 1) > vq->mask || vq->odd)
+			return false;
+		vq->used_seen = idx;
+	}
+	used_id = shm_load32(&elem->id);
+	if (VRING_RARE(used_id > vq->mask || !vq->in_flight[used_id]))
 		return false;
-	vq->n_free--;
-	*id = vq->free[vq->free_at++ & vq->mask];
+	*id = (uint16_t)used_id;
+	*len = shm_load32(&elem->len);
 	return true;
 }
 
-/* Only a buffer of at least min bytes. */
-static inline bool vring_device_take_quick(struct vring_device *vq, struct vring_buf *buf,
-					   uint32_t min, bool write)
+static inline void vring_driver_pass(struct vring_driver *vq)
+{
+	vq->used_idx++;
+}
+
+/* A free id, or the next used one; passed already. */
+static inline bool vring_driver_claim(struct vring_driver *vq, uint16_t *id)
+{
+	uint32_t len;
+
+	if (VRING_RARE(vq->n_free)) {
+		*id = (uint16_t)vring_driver_alloc(vq);
+		vq->in_flight[*id] = 1;
+		return true;
+	}
+	if (!vring_driver_peek(vq, id, &len))
+		return false;
+	vring_driver_pass(vq);
+	return true;
+}
+
+/* Adds it once more as it is described, but for a length set with vring_driver_relen(). */
+static inline void vring_driver_readd(struct vring_driver *vq, uint16_t id)
+{
+	vring_driver_publish_body(vq, id, false);
+}
+
+static inline void vring_driver_relen(struct vring_driver *vq, uint16_t id, uint32_t len)
+{
+	vring_keep32(&vq->vr.desc[id].len, len);
+}
+
+/* After each single add: whether the device wants to be told of it. Needs native_event. Has the fence. */
+static inline bool vring_driver_kick_each(struct vring_driver *vq)
+{
+	const uint16_t now = vq->avail_idx;
+
+	vq->kicked_idx = now;
+	shm_fence();
+	return shm_load16(vq->avail_event) == (uint16_t)(now - 1);
+}
+
+/* Shows single pieces in the region of the last one; any length. */
+static inline bool vring_device_peek(struct vring_device *vq, struct vring_buf *buf, bool write)
 {
 	const uint16_t at = vq->avail_idx;
+	const struct vring_avail *avail = vq->vr.avail;
 	const struct vring_desc *desc;
-	uint64_t offset, last;
+	uint64_t offset;
 	uint32_t head;
 
-	if (VRING_RARE(at == vq->avail_seen))
-		return false;
-	head = shm_load16(&vq->vr.avail->ring[at & vq->mask]);
+	if (at == vq->avail_seen) {
+		/* Pairs with the driver's releasing store of avail->idx. */
+		const uint16_t idx = shm_load_acquire16(&avail->idx);
+
+		if ((uint16_t)(idx - at - 1) > vq->mask || vq->odd)
+			return false;
+		vq->avail_seen = idx;
+	}
+	head = shm_load16(&avail->ring[at & vq->mask]);
 	if (VRING_RARE(head > vq->mask || vq->taken[head]))
 		return false;
 	desc = &vq->vr.desc[head];
 	buf->len = shm_load32(&desc->len);
 	offset = shm_load64(&desc->addr) - vq->last.addr;
-	last = (uint64_t)buf->len - 1;
-	if (VRING_RARE(shm_load16(&desc->flags) != (write ? VRING_DESC_F_WRITE : 0) || buf->len < min ||
-		       last >= vq->last.size || offset >= vq->last.size - last))
+	if (VRING_RARE(shm_load16(&desc->flags) != (write ? VRING_DESC_F_WRITE : 0) ||
+		       offset >= vq->last.size || buf->len > vq->last.size - offset))
 		return false;
 	buf->head = (uint16_t)head;
 	buf->ptr = vq->last.host + offset;
-	vq->taken[head] = 1;
-	vq->avail_idx = (uint16_t)(at + 1);
 	return true;
 }
 
-/* For what alloc_quick() or take_quick() gave: the order of bytes is ours. */
-static inline void vring_driver_add_quick(struct vring_driver *vq, uint16_t id, uint32_t len)
+static inline void vring_device_pass(struct vring_device *vq)
 {
-	vring_keep32(&vq->vr.desc[id].len, len);
-	vring_driver_publish_body(vq, id, false);
+	vq->avail_idx++;
 }
 
-static inline void vring_device_return_quick(struct vring_device *vq, uint16_t head,
-					     uint32_t written)
+static inline void vring_device_give_back(struct vring_device *vq, uint16_t head, uint32_t written)
 {
-	vring_device_return_body(vq, head, written, false);
+	vring_device_publish_body(vq, head, written, false);
 }
 
-/* True: the other side is to be told, or vring_driver_kick_needed() knows. */
-static inline bool vring_driver_kick_quick(struct vring_driver *vq)
+/* As the driver's. */
+static inline bool vring_device_call_each(struct vring_device *vq)
 {
-	const uint16_t now = vq->avail_idx, old = vq->kicked_idx;
+	const uint16_t now = vq->used_idx;
 
-	if (VRING_RARE(!vq->native_event))
-		return true;
-	vq->kicked_idx = now;
-	shm_fence();
-	return VRING_RARE(vring_need_event(shm_load16(vq->avail_event), now, old));
-}
-
-static inline bool vring_device_call_quick(struct vring_device *vq)
-{
-	const uint16_t now = vq->used_idx, old = vq->signalled_idx;
-
-	if (VRING_RARE(!vq->native_event))
-		return true;
 	vq->signalled_idx = now;
 	shm_fence();
-	return VRING_RARE(vring_need_event(shm_load16(vq->used_event), now, old));
+	return shm_load16(vq->used_event) == (uint16_t)(now - 1);
 }
 
 #endif

@@ -5,6 +5,7 @@
 #     exits STATUS CMD...    CMD, which stops or awaits a process, must return STATUS
 #     memory FIELD PID       VmRSS, RssAnon, ... of a process in kB
 #     descriptors PID        how many it has open
+#     below KB LIMIT         for memory; a sanitizer's own is not limited
 
 exits()
 {
@@ -21,4 +22,10 @@ memory()
 descriptors()
 {
 	find "/proc/$1/fd" -mindepth 1 | wc -l
+}
+
+below()
+{
+	echo "$1 kB, limit $2 kB"
+	[[ -n $SAN ]] || (($1 < $2))
 }

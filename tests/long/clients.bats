@@ -54,8 +54,7 @@ crowd()
 	start rpmsg-send -b rpmsg0 -d 7 -c 1000000000 -t inf -f zeros
 	flood=$started
 	crowd 500
-	echo "$most kB at most"
-	((most < LIMIT))
+	below "$most" "$LIMIT"
 	alive "$flood"
 	wait_for grep -q "pid $sleeper .* does not read: [0-9]* messages dropped" "$log"
 
@@ -63,13 +62,11 @@ crowd()
 	exits 137 stop "$sleeper" KILL
 	wait_for same_descriptors "$fds"
 	after=$(memory RssAnon "$server")
-	echo "$before kB before, $after kB after"
-	((after < before + KEPT))
+	below "$after" $((before + KEPT))
 
 	crowd 50
 	wait_for same_descriptors "$fds"
-	echo "$(memory RssAnon "$server") kB after the next"
-	(($(memory RssAnon "$server") < after + MORE))
+	below "$(memory RssAnon "$server")" $((after + MORE))
 	run -0 rpmsg-ns -b rpmsg0 -j
 	assert_output ''
 	run -0 rpmsg-ns -b rpmsg0 -R announce again

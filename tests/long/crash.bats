@@ -35,7 +35,7 @@ goes_on()
 	wait_for grown "$1" "$(stat -c %s "$1")"
 }
 
-# count N PATTERN FILE: the pattern is in N lines
+# counted N PATTERN FILE: the pattern is in N lines
 counted()
 {
 	[[ $(grep -c "$2" "$3") -eq $1 ]]
@@ -53,22 +53,35 @@ steady()
 	)
 }
 
-# One client of this kind starts, and is killed later.
-victim()
+# A client of kind $1, number $2.
+client()
 {
 	case $1 in
-	0) start rpmsg-listen -b rpmsg0 -R -n "victim-$2" -s 99 ;;
-	1) start rpmsg-send -b rpmsg0 -d 9 -c 1000000000 flood ;;
-	2) start rpmsg-listen -b rpmsg0 -o hex ;;
-	3) start rpmsg-ns -b rpmsg0 watch ;;
-	4) start rpmsg-listen -b rpmsg0 -s 99 ;;
-	5) start rpmsg-send -b rpmsg0 -R -d 99 -c 1000000000 "to number $2" ;;
-	6) start rpmsg-ns -b rpmsg0 -R announce --hold "held-$2" ;;
+	0) exec rpmsg-listen -b rpmsg0 -R -n "victim-$2" -s 99 ;;
+	1) exec rpmsg-send -b rpmsg0 -d 9 -c 1000000000 flood ;;
+	2) exec rpmsg-listen -b rpmsg0 -o hex ;;
+	3) exec rpmsg-ns -b rpmsg0 watch ;;
+	4) exec rpmsg-listen -b rpmsg0 -s 99 ;;
+	5) exec rpmsg-send -b rpmsg0 -R -d 99 -c 1000000000 "to number $2" ;;
+	6) exec rpmsg-ns -b rpmsg0 -R announce --hold "held-$2" ;;
 	esac
 }
 
+# Starts a client and kills it later; some do not take what is sent to them, and die all the same.
+murder()
+{
+	local status=0
+	client "$@" &
+	later
+	((RANDOM % 3)) || kill -STOP "$!"
+	later
+	kill -KILL "$!"
+	wait "$!" || status=$?
+	[[ $status -eq 137 ]]
+} 2>/dev/null
+
 @test "200 clients of all kinds, killed one by one" {
-	local server listener sender before fds files pid i
+	local server listener sender before fds files i
 	serve
 	server=$started
 	start steady
@@ -84,19 +97,13 @@ victim()
 	files=$(listing)
 
 	for ((i = 0; i < 200; i++)); do
-		victim $((i % 7)) "$i"
-		pid=$started
-		later
-		# who does not take what is sent to him dies all the same
-		((RANDOM % 3)) || kill -STOP "$pid"
-		later
-		exits 137 stop "$pid" KILL
+		start murder $((i % 7)) "$i"
+		exits 0 waited "$started"
 	done
 
 	goes_on checked
 	wait_for same_descriptors "$server" "$fds"
-	echo "$before kB before, $(memory RssAnon "$server") kB after"
-	(($(memory RssAnon "$server") < before + KEPT))
+	below "$(memory RssAnon "$server")" $((before + KEPT))
 	assert_equal "$(listing)" "$files"
 	run -0 rpmsg-ns -b rpmsg0 -R -j
 	assert_equal "${#lines[@]}" 1
@@ -122,11 +129,11 @@ victim()
 ping_pong()
 {
 	start rpmsg-listen -b shm:x -R -n echo --echo -o hex
-	remote=$started remote_out=$started_out remote_err=$started_err
+	remote=$started remote_err=$started_err
 }
 
 @test "50 times the other end of rpmsgd's link" {
-	local server remote remote_out remote_err client out err i fds before
+	local server remote remote_err client out err i fds before
 	serve b=shm:x
 	server=$started
 	start rpmsg-listen -b b -n echo --echo --hello -o hex
@@ -147,14 +154,14 @@ ping_pong()
 		fi
 	done
 	wait_for same_descriptors "$server" "$fds"
-	(($(memory RssAnon "$server") < before + KEPT))
+	below "$(memory RssAnon "$server")" $((before + KEPT))
 	alive "$client"
 	run -0 rpmsg-ns -b b -j
 	assert_equal "${#lines[@]}" 1
 }
 
 @test "50 times rpmsgd: its clients and the other end of its link come back" {
-	local server remote remote_out remote_err client out err i fds
+	local server remote remote_err client out err i fds
 	serve b=shm:x
 	server=$started
 	start rpmsg-listen -b b -n echo --echo --hello -o hex
@@ -169,9 +176,7 @@ ping_pong()
 		wait_for counted "$i" 'link down' "$remote_err"
 		wait_for counted "$((i + 1))" 'link up' "$remote_err"
 		goes_on "$out"
-		if ((i == 5)); then
-			fds="$(descriptors "$client") $(descriptors "$remote")"
-		fi
+		((i != 5)) || fds="$(descriptors "$client") $(descriptors "$remote")"
 	done
 	assert_equal "$(descriptors "$client") $(descriptors "$remote")" "$fds"
 	exits 0 stop "$server"

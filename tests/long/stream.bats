@@ -79,25 +79,25 @@ whole()
 	whole 1000000
 }
 
-@test "200,000 messages the other way" {
+@test "400,000 messages the other way" {
 	serve
 	listen -b rpmsg0 -s 77
-	send 200000 -b rpmsg0 -R -d 77
-	DEADLINE=120 wait_for checked_beyond 50000
+	send 400000 -b rpmsg0 -R -d 77
+	DEADLINE=120 wait_for checked_beyond 10000
 	pause_listener 1
-	whole 200000
+	whole 400000
 }
 
-@test "200,000 messages on a link between two processes, both ways" {
+@test "400,000 messages on a link between two processes, both ways" {
 	listen -b shm:x,num=32 -R -s 77
-	send 200000 -b shm:x,num=32 -d 77
-	DEADLINE=120 wait_for checked_beyond 50000
+	send 400000 -b shm:x,num=32 -d 77
+	DEADLINE=120 wait_for checked_beyond 10000
 	pause_listener 1
-	whole 200000
+	whole 400000
 	rm log
 	listen -b shm:x -s 77
-	send 200000 -b shm:x -R -d 77
-	DEADLINE=120 wait_for checked_beyond 50000
+	send 400000 -b shm:x -R -d 77
+	DEADLINE=120 wait_for checked_beyond 10000
 	pause_listener 1
-	whole 200000
+	whole 400000
 }

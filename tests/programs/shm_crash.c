@@ -23,7 +23,11 @@
 #define WINDOW 128U    /* unanswered */
 #define LIMIT_MS 10000 /* for what must happen */
 #define DELAY_US 2000  /* until a kill, at most */
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH_KB 131072 /* it keeps what is freed */
+#else
 #define GROWTH_KB 512
+#endif
 
 static const char service[] = "crash";
 

@@ -80,9 +80,9 @@ expected()
 	assert_equal "$(tail -n 1 all | cut -d ' ' -f 1-3)" '1 0x00000032 0x00000035'
 
 	# time never goes back, and is now
-	fields frame.time_epoch >times
-	sort -c -n times
-	(($(date +%s) - $(head -c 10 times) < 600))
+	fields frame.time_epoch >times.txt
+	sort -c -n times.txt
+	(($(date +%s) - $(head -c 10 times.txt) < 600))
 }
 
 @test "the service of a message is known from the name service before it" {
