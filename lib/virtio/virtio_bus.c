@@ -12,6 +12,7 @@
 #include "virtio/virtio_bus.h"
 
 #define DISPATCH_MAX 1024    /* messages a dispatch, so that link control has its turn */
+#define SPINS_PER_LOOK 4096u /* spins between looks at the fds */
 #define MALFORMED_LOGGED 16u /* entries that are logged one by one */
 
 enum { FD_CONTROL, FD_QUEUE0, FD_QUEUE1, FD_WAKE, FD_CANCEL };
@@ -348,7 +349,7 @@ static int dispatch(struct rpmsg_bus *bus, int timeout_ms)
 
 int virtio_look(struct virtio_bus *vb)
 {
-	vb->spins = 0;
+	vb->spins_left = SPINS_PER_LOOK;
 	note_dispatcher(vb);
 	return wait_fds(vb, 0);
 }
@@ -479,6 +480,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 		return NULL;
 	}
 	vb->link = link;
+	vb->spins_left = 1;
 	vb->host = link->side == RPMSG_SIDE_HOST;
 	vb->rx.q = vb->host ? 0 : 1;
 	vb->tx.q = vb->host ? 1 : 0;

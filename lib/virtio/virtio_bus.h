@@ -87,15 +87,13 @@ struct virtio_bus {
 	bool broken;           /* atomic; a ring is, and the link was reset */
 	bool rx_kicked;        /* a fd that tells of messages was cleared since the ring was looked at */
 	enum link_change pending; /* atomic; seen by a sender, for dispatch to act on */
-	unsigned spins;        /* since the last look at the fds */
+	unsigned spins_left;   /* to the next look at the fds; not 0 */
 };
 
 static inline struct virtio_bus *virtio_of(struct rpmsg_bus *bus)
 {
 	return container_of(bus, struct virtio_bus, bus);
 }
-
-#define SPINS_PER_LOOK 4096u
 
 #define VIRTIO_FEATURES (RPMSG_F_VERSION_1 | RPMSG_F_NS | RPMSG_F_EVENT_IDX | RPMSG_F_INDIRECT)
 

@@ -62,13 +62,18 @@ static void return_buffer(struct virtio_bus *vb, uint16_t head)
 		vring_device_return(&vb->rx.queue.dev, head, 0);
 }
 
-void rx_flush(struct virtio_bus *vb)
+static inline __attribute__((always_inline)) void flush(struct virtio_bus *vb, bool host)
 {
 	if (!vb->tx.up)
 		return;
-	if (vb->host ? vring_driver_kick_needed(&vb->rx.queue.drv) :
-		       vring_device_call_needed(&vb->rx.queue.dev))
+	if (host ? vring_driver_kick_needed(&vb->rx.queue.drv) :
+		   vring_device_call_needed(&vb->rx.queue.dev))
 		vb->link->ops->notify(vb->link, vb->rx.q);
+}
+
+void rx_flush(struct virtio_bus *vb)
+{
+	flush(vb, vb->host);
 }
 
 bool rx_arm(struct virtio_bus *vb)
@@ -246,7 +251,7 @@ static __attribute__((noinline)) int next_any(struct virtio_bus *vb)
 	if (peek(&vb->pending) != LINK_SAME)
 		return -1;
 	if (got < 0 && peek(&vb->broken)) {
-		vb->spins = SPINS_PER_LOOK;
+		vb->spins_left = 1;
 		return -1;
 	}
 	if (got > 0)
@@ -260,7 +265,7 @@ struct usual {
 	struct endpoint *ept;
 	uint8_t *msg;
 	uint32_t src;
-	uint16_t len;
+	uint32_t len;
 	uint16_t head;
 };
 
@@ -295,12 +300,14 @@ static inline __attribute__((always_inline)) bool next_usual(struct virtio_bus *
 static inline __attribute__((always_inline)) void deliver_usual(struct virtio_bus *vb,
 								const struct usual *m, bool host)
 {
-	shm_copy_from(vb->rx.copy, m->msg + WIRE_HDR_SIZE, m->len);
+	uint8_t *copy = vb->rx.copy;
+
+	shm_copy_from(copy, m->msg + WIRE_HDR_SIZE, m->len);
 	if (host)
 		vring_driver_pass(&vb->rx.queue.drv);
 	else
 		vring_device_pass(&vb->rx.queue.dev);
-	endpoint_deliver(&vb->bus, m->ept, vb->rx.copy, m->len, m->src);
+	endpoint_deliver(&vb->bus, m->ept, copy, (int)m->len, m->src);
 }
 
 static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb, int max, bool host)
@@ -326,7 +333,7 @@ static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb,
 		else
 			vring_device_give_back(&vb->rx.queue.dev, m.head, 0);
 	}
-	rx_flush(vb);
+	flush(vb, host);
 	return n;
 }
 
@@ -358,11 +365,13 @@ static inline __attribute__((always_inline)) int spin(struct rpmsg_bus *bus, int
 		lock_drop(&bus->lock);
 		return dispatch_busy();
 	}
-	if (__builtin_expect(!bus->up || peek(&vb->pending) != LINK_SAME ||
-			     ++vb->spins >= SPINS_PER_LOOK, 0))
+	if (__builtin_expect(!bus->up || peek(&vb->pending) != LINK_SAME || --vb->spins_left == 0, 0)) {
 		n = look(vb);
-	if (__builtin_expect(n >= 0 && bus->up, 1))
-		n += messages(vb, max, host);
+		if (n < 0 || !bus->up)
+			goto out;
+	}
+	n += messages(vb, max, host);
+out:
 	dispatch_end(bus);
 	lock_drop(&bus->lock);
 	if (__builtin_expect(peek(&bus->ns_wanted), 0))

@@ -360,6 +360,13 @@ static __attribute__((noinline)) int send_any(struct endpoint *e, const void *da
 	return send_locked(vb, e->ch, src, dst, data, len, wait);
 }
 
+/* The same for who has the lock. */
+static __attribute__((noinline)) int send_held(struct endpoint *e, const void *data, size_t len,
+					       uint32_t src, uint32_t dst, bool wait)
+{
+	return send_locked(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
+}
+
 /* ---- the quick way: all is as usual ---- */
 
 /* The ends of a quick send that need a call. */
@@ -378,29 +385,41 @@ static __attribute__((noinline)) int wake(struct lock *lock)
 }
 
 /* A buffer at hand, in one piece and with room for size bytes. False leaves the queue as it was. */
-static inline __attribute__((always_inline)) uint8_t *claim(struct virtio_bus *vb, uint32_t size,
-							    uint16_t *head, bool host)
+static inline __attribute__((always_inline)) bool claim(struct virtio_bus *vb, uint32_t size,
+							struct tx_buf *b, bool host)
 {
 	struct tx *tx = &vb->tx;
-	struct vring_buf buf;
 
 	if (host) {
-		if (!vring_driver_claim(&tx->queue.drv, head))
-			return NULL;
-		vring_driver_relen(&tx->queue.drv, *head, size);
-		return vb->tx_buffers + (size_t)*head * vb->buffer_size;
+		if (!vring_driver_claim(&tx->queue.drv, &b->buf.head))
+			return false;
+		b->ptr = vb->tx_buffers + (size_t)b->buf.head * vb->buffer_size;
+		vring_driver_relen(&tx->queue.drv, b->buf.head, size);
+		return true;
 	}
-	if (tx->n_spare || !vring_device_peek(&tx->queue.dev, &buf, true) || buf.len < size)
-		return NULL;
+	if (tx->n_spare || !vring_device_peek(&tx->queue.dev, &b->buf, true) || b->buf.len < size)
+		return false;
 	vring_device_pass(&tx->queue.dev);
-	*head = buf.head;
-	return buf.ptr;
+	b->ptr = b->buf.ptr;
+	return true;
+}
+
+/* The header in our byte order, to any alignment. */
+static inline void put_header(uint8_t *p, uint32_t src, uint32_t dst, uint16_t len)
+{
+	const uint32_t reserved = 0;
+	const uint16_t len_flags[] = { len, 0 };
+
+	memcpy(p + offsetof(struct wire_hdr, src), &src, sizeof(src));
+	memcpy(p + offsetof(struct wire_hdr, dst), &dst, sizeof(dst));
+	memcpy(p + offsetof(struct wire_hdr, reserved), &reserved, sizeof(reserved));
+	memcpy(p + offsetof(struct wire_hdr, len), len_flags, sizeof(len_flags));
 }
 
 /*
  * Straight code without a call but at the end, so that no register is saved; if is_short,
- * without one for the copy either. What it does not do goes to send_any(),
- * before anything has been changed.
+ * without one for the copy either. What it does not do goes to send_any() or
+ * send_held(), before anything has been changed.
  */
 static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, const void *data,
 							    size_t len, uint32_t src, uint32_t dst,
@@ -410,28 +429,23 @@ static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, 
 	struct tx *tx = &vb->tx;
 	const uint32_t size = (uint32_t)(WIRE_HDR_SIZE + len);
 	const bool alone = lock_alone();
-	uint8_t *msg = NULL;
-	uint16_t head;
+	struct tx_buf b;
 
 	if (__builtin_expect(vb->bus.recorder || (!alone && !lock_try_shared(&tx->lock)), 0))
 		return send_any(e, data, len, src, dst, wait);
-	if (__builtin_expect(len < tx->quick_limit, 1))
-		msg = claim(vb, size, &head, host);
-	if (__builtin_expect(!msg, 0)) {
-		if (!alone && lock_release_shared(&tx->lock))
-			lock_wake(&tx->lock);
-		return send_any(e, data, len, src, dst, wait);
-	}
-	wire_hdr_put(msg, src, dst, (uint16_t)len);
-	if (is_short)
-		copy_quick(msg + WIRE_HDR_SIZE, data, len);
-	else
-		shm_copy_to(msg + WIRE_HDR_SIZE, data, len);
-	if (host)
-		vring_driver_readd(&tx->queue.drv, head);
-	else
-		vring_device_give_back(&tx->queue.dev, head, size);
+	if (__builtin_expect(len >= tx->quick_limit || !claim(vb, size, &b, host), 0))
+		return alone ? send_any(e, data, len, src, dst, wait) :
+			       send_held(e, data, len, src, dst, wait);
 	poke(&e->ch->tx, e->ch->tx + 1);
+	put_header(b.ptr, src, dst, (uint16_t)len);
+	if (is_short)
+		copy_quick(b.ptr + WIRE_HDR_SIZE, data, len);
+	else
+		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
+	if (host)
+		vring_driver_readd(&tx->queue.drv, b.buf.head);
+	else
+		vring_device_give_back(&tx->queue.dev, b.buf.head, size);
 	if (__builtin_expect(host ? vring_driver_kick_each(&tx->queue.drv) :
 				    vring_device_call_each(&tx->queue.dev), 0))
 		return tell(vb, alone);

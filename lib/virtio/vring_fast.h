@@ -297,6 +297,7 @@ static inline bool vring_device_call_needed(struct vring_device *vq)
  * peek or take. Between the two others may be returned.
  */
 
+/* len may be NULL. */
 static inline bool vring_driver_peek(struct vring_driver *vq, uint16_t *id, uint32_t *len)
 {
 	const uint16_t at = vq->used_idx;
@@ -316,7 +317,8 @@ static inline bool vring_driver_peek(struct vring_driver *vq, uint16_t *id, uint
 	if (VRING_RARE(used_id > vq->mask || !vq->in_flight[used_id]))
 		return false;
 	*id = (uint16_t)used_id;
-	*len = shm_load32(&elem->len);
+	if (len)
+		*len = shm_load32(&elem->len);
 	return true;
 }
 
@@ -328,14 +330,12 @@ static inline void vring_driver_pass(struct vring_driver *vq)
 /* A free id, or the next used one; passed already. */
 static inline bool vring_driver_claim(struct vring_driver *vq, uint16_t *id)
 {
-	uint32_t len;
-
 	if (VRING_RARE(vq->n_free)) {
 		*id = (uint16_t)vring_driver_alloc(vq);
 		vq->in_flight[*id] = 1;
 		return true;
 	}
-	if (!vring_driver_peek(vq, id, &len))
+	if (!vring_driver_peek(vq, id, NULL))
 		return false;
 	vring_driver_pass(vq);
 	return true;
@@ -368,8 +368,8 @@ static inline bool vring_device_peek(struct vring_device *vq, struct vring_buf *
 	const uint16_t at = vq->avail_idx;
 	const struct vring_avail *avail = vq->vr.avail;
 	const struct vring_desc *desc;
-	uint64_t offset;
-	uint32_t head;
+	uint64_t offset, left;
+	uint16_t head;
 
 	if (at == vq->avail_seen) {
 		/* Pairs with the driver's releasing store of avail->idx. */
@@ -385,10 +385,11 @@ static inline bool vring_device_peek(struct vring_device *vq, struct vring_buf *
 	desc = &vq->vr.desc[head];
 	buf->len = shm_load32(&desc->len);
 	offset = shm_load64(&desc->addr) - vq->last.addr;
+	left = vq->last.size - offset; /* wraps to more than size if offset is outside */
 	if (VRING_RARE(shm_load16(&desc->flags) != (write ? VRING_DESC_F_WRITE : 0) ||
-		       offset >= vq->last.size || buf->len > vq->last.size - offset))
+		       left > vq->last.size || buf->len > left))
 		return false;
-	buf->head = (uint16_t)head;
+	buf->head = head;
 	buf->ptr = vq->last.host + offset;
 	return true;
 }

@@ -9,8 +9,8 @@ int wire_ns_decode(struct wire_ns *ns, const void *data, size_t len, bool swap)
 		return -EPROTO;
 	memcpy(ns, data, WIRE_NS_SIZE);
 	ns->name[RPMSG_NAME_SIZE - 1] = '\0';
-	ns->addr = wire32(swap, ns->addr);
-	ns->flags = wire32(swap, ns->flags);
+	ns->addr = order32(swap, ns->addr);
+	ns->flags = order32(swap, ns->flags);
 	if (!ns->name[0] || ns->addr == RPMSG_ADDR_ANY)
 		return -EPROTO;
 	return 0;
@@ -18,7 +18,7 @@ int wire_ns_decode(struct wire_ns *ns, const void *data, size_t len, bool swap)
 
 void wire_ns_encode(void *to, const char *name, uint32_t addr, uint32_t flags, bool swap)
 {
-	struct wire_ns ns = { .addr = wire32(swap, addr), .flags = wire32(swap, flags) };
+	struct wire_ns ns = { .addr = order32(swap, addr), .flags = order32(swap, flags) };
 
 	strncpy(ns.name, name, RPMSG_NAME_SIZE - 1);
 	memcpy(to, &ns, sizeof(ns));

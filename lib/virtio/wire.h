@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "rpmsg.h"
+#include "virtio/byteorder.h"
 
 #define WIRE_HDR_SIZE 16u
 #define WIRE_NS_SIZE 40u
@@ -45,34 +46,17 @@ static inline bool wire_swapped(uint64_t features)
 #endif
 }
 
-static inline uint16_t wire16(bool swap, uint16_t v)
-{
-	return swap ? __builtin_bswap16(v) : v;
-}
-
-static inline uint32_t wire32(bool swap, uint32_t v)
-{
-	return swap ? __builtin_bswap32(v) : v;
-}
-
-static inline uint64_t wire64(bool swap, uint64_t v)
-{
-	return swap ? __builtin_bswap64(v) : v;
-}
-
 /* In place, both directions. Where wire_swapped() is never true this costs nothing. */
 static inline void wire_hdr_order(struct wire_hdr *h, bool swap)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	swap = false;
 #endif
-	if (!swap)
-		return;
-	h->src = __builtin_bswap32(h->src);
-	h->dst = __builtin_bswap32(h->dst);
-	h->reserved = __builtin_bswap32(h->reserved);
-	h->len = __builtin_bswap16(h->len);
-	h->flags = __builtin_bswap16(h->flags);
+	h->src = order32(swap, h->src);
+	h->dst = order32(swap, h->dst);
+	h->reserved = order32(swap, h->reserved);
+	h->len = order16(swap, h->len);
+	h->flags = order16(swap, h->flags);
 }
 
 /* The header of a message that goes out in our byte order; p may have any alignment. */
