@@ -104,7 +104,9 @@ void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
 	}
 	later = wait && !got && s->up && !e->gone;
 	if (!outbox_credit(e, seq, got, later)) {
-		client_doom(e->client, "asks for credits and does not read the answers");
+		/* Or it has closed the endpoint since. */
+		if (e->out_full)
+			client_doom(e->client, "asks for credits and does not read the answers");
 		return;
 	}
 	take(e, got);

@@ -19,10 +19,7 @@ struct lock {
 void lock_slow(struct lock *lock);
 void lock_wake(struct lock *lock);
 
-/*
- * The process has one thread: a piece of code that calls nothing needs no lock at
- * all. What follows it is for when this is false.
- */
+/* The process has one thread. What is called shared below is for when this is false. */
 static inline bool lock_alone(void)
 {
 	return __libc_single_threaded;
@@ -36,8 +33,8 @@ static inline bool lock_try_shared(struct lock *lock)
 					   __ATOMIC_RELAXED);
 }
 
-/* Without a call, for code that has none: true if lock_wake() has to follow. */
-static inline bool lock_release_shared(struct lock *lock)
+/* True if lock_wake() has to follow. */
+static inline bool lock_drop_shared(struct lock *lock)
 {
 	return __builtin_expect(__atomic_exchange_n(&lock->word, 0, __ATOMIC_RELEASE) == 2, 0);
 }
@@ -65,8 +62,30 @@ static inline void lock_drop(struct lock *lock)
 {
 	if (lock_alone())
 		__atomic_store_n(&lock->word, 0, __ATOMIC_RELAXED);
-	else if (lock_release_shared(lock))
+	else if (lock_drop_shared(lock))
 		lock_wake(lock);
+}
+
+/*
+ * For a piece of code in which no thread can begin: one thread alone leaves the
+ * word as it is, which is free. False if the lock is taken.
+ */
+static inline bool lock_brief_try(struct lock *lock)
+{
+	return lock_alone() || lock_try_shared(lock);
+}
+
+/* True if lock_wake() has to follow. */
+static inline bool lock_brief_end(struct lock *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) && lock_drop_shared(lock);
+}
+
+/* Goes on as after lock_take(). */
+static inline void lock_brief_keep(struct lock *lock)
+{
+	if (lock_alone())
+		lock_take(lock);
 }
 
 /* Sleeps while *word == value, timeout_ms at most (-1 for ever); 0 or -ETIMEDOUT, -EINTR, -EAGAIN. */

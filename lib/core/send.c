@@ -128,13 +128,16 @@ struct rpmsg_held *rpmsg_rx_hold(struct rpmsg_endpoint *ept, const void *data)
 {
 	struct endpoint *e = endpoint_of(ept);
 
-	if (!ept || !data || e->bus->running != e || e->bus->running_data != data ||
-	    peek(&e->bus->dispatcher) != thread_id()) {
-		fail(EINVAL, "not the message of the running callback");
+	if (!ept || !data || e->bus->running != e || peek(&e->bus->dispatcher) != thread_id()) {
+		fail(EINVAL, "not in the endpoint's callback");
 		return NULL;
 	}
-	if (!__atomic_load_n(&e->in_place, __ATOMIC_RELAXED)) {
+	if (!peek(&e->in_place)) {
 		fail(EOPNOTSUPP, "the endpoint does not receive in place");
+		return NULL;
+	}
+	if (e->bus->running_data != data) {
+		fail(EINVAL, "not the message of the running callback");
 		return NULL;
 	}
 	return e->bus->ops->hold(e, data);

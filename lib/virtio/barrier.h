@@ -53,11 +53,13 @@ static inline void shm_store64(uint64_t *p, uint64_t v)
 }
 
 /* Of a message, at any alignment: one load, which the compiler may not do again later. */
-static inline uint16_t shm_read16(const void *p)
+static inline uint32_t shm_read16(const void *p)
 {
-	uint16_t v;
+	uint16_t half;
+	uint32_t v;
 
-	memcpy(&v, p, sizeof(v));
+	memcpy(&half, p, sizeof(half));
+	v = half;
 	__asm__ volatile("" : "+r"(v));
 	return v;
 }

@@ -367,10 +367,10 @@ static inline __attribute__((always_inline)) int spin(struct rpmsg_bus *bus, int
 	}
 	if (__builtin_expect(!bus->up || peek(&vb->pending) != LINK_SAME || --vb->spins_left == 0, 0)) {
 		n = look(vb);
-		if (n < 0 || !bus->up)
+		if (n || !bus->up)
 			goto out;
 	}
-	n += messages(vb, max, host);
+	n = messages(vb, max, host);
 out:
 	dispatch_end(bus);
 	lock_drop(&bus->lock);

@@ -360,20 +360,23 @@ static __attribute__((noinline)) int send_any(struct endpoint *e, const void *da
 	return send_locked(vb, e->ch, src, dst, data, len, wait);
 }
 
-/* The same for who has the lock. */
+/* The same for who has the lock, briefly. */
 static __attribute__((noinline)) int send_held(struct endpoint *e, const void *data, size_t len,
 					       uint32_t src, uint32_t dst, bool wait)
 {
-	return send_locked(virtio_of(e->bus), e->ch, src, dst, data, len, wait);
+	struct virtio_bus *vb = virtio_of(e->bus);
+
+	lock_brief_keep(&vb->tx.lock);
+	return send_locked(vb, e->ch, src, dst, data, len, wait);
 }
 
 /* ---- the quick way: all is as usual ---- */
 
 /* The ends of a quick send that need a call. */
-static __attribute__((noinline)) int tell(struct virtio_bus *vb, bool alone)
+static __attribute__((noinline)) int tell(struct virtio_bus *vb)
 {
 	vb->link->ops->notify(vb->link, vb->tx.q);
-	if (!alone && lock_release_shared(&vb->tx.lock))
+	if (lock_brief_end(&vb->tx.lock))
 		lock_wake(&vb->tx.lock);
 	return 0;
 }
@@ -417,9 +420,9 @@ static inline void put_header(uint8_t *p, uint32_t src, uint32_t dst, uint16_t l
 }
 
 /*
- * Straight code without a call but at the end, so that no register is saved; if is_short,
- * without one for the copy either. What it does not do goes to send_any() or
- * send_held(), before anything has been changed.
+ * Straight code without a call but at the end, so that few registers are saved; if
+ * is_short, without one for the copy either. What it does not do goes to send_any()
+ * or send_held(), before anything has been changed.
  */
 static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, const void *data,
 							    size_t len, uint32_t src, uint32_t dst,
@@ -428,14 +431,12 @@ static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, 
 	struct virtio_bus *vb = virtio_of(e->bus);
 	struct tx *tx = &vb->tx;
 	const uint32_t size = (uint32_t)(WIRE_HDR_SIZE + len);
-	const bool alone = lock_alone();
 	struct tx_buf b;
 
-	if (__builtin_expect(vb->bus.recorder || (!alone && !lock_try_shared(&tx->lock)), 0))
+	if (__builtin_expect(vb->bus.recorder || !lock_brief_try(&tx->lock), 0))
 		return send_any(e, data, len, src, dst, wait);
 	if (__builtin_expect(len >= tx->quick_limit || !claim(vb, size, &b, host), 0))
-		return alone ? send_any(e, data, len, src, dst, wait) :
-			       send_held(e, data, len, src, dst, wait);
+		return send_held(e, data, len, src, dst, wait);
 	poke(&e->ch->tx, e->ch->tx + 1);
 	put_header(b.ptr, src, dst, (uint16_t)len);
 	if (is_short)
@@ -448,8 +449,8 @@ static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, 
 		vring_device_give_back(&tx->queue.dev, b.buf.head, size);
 	if (__builtin_expect(host ? vring_driver_kick_each(&tx->queue.drv) :
 				    vring_device_call_each(&tx->queue.dev), 0))
-		return tell(vb, alone);
-	if (!alone && lock_release_shared(&tx->lock))
+		return tell(vb);
+	if (lock_brief_end(&tx->lock))
 		return wake(&tx->lock);
 	return 0;
 }

@@ -95,8 +95,8 @@ struct vring_driver {
 	bool odd;              /* swap or broken: not for the inline path */
 	bool native_event;     /* event_idx, in our byte order */
 	uint16_t avail_idx;    /* next to be published */
-	uint16_t kicked_idx;   /* avail_idx at the last decision about a kick */
 	uint16_t used_idx;     /* next to be read */
+	uint16_t kicked_idx;   /* avail_idx at the last decision about a kick */
 	uint16_t used_seen;    /* the other side's index as last read; if swap, used_idx */
 	uint32_t mask;
 	uint32_t n_free;
@@ -160,8 +160,8 @@ struct vring_device {
 	bool odd;               /* as the driver's */
 	bool native_event;
 	uint16_t avail_idx;     /* next to be read */
-	uint16_t avail_seen;    /* the other side's index as last read; if swap, avail_idx */
 	uint16_t used_idx;      /* next to be published */
+	uint16_t avail_seen;    /* the other side's index as last read; if swap, avail_idx */
 	uint16_t signalled_idx; /* used_idx at the last decision about a call */
 	uint32_t mask;
 	uint16_t *used_event;   /* the driver's event field */

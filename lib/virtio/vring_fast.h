@@ -34,27 +34,28 @@ bool vring_device_call_odd(const struct vring_device *vq, uint16_t now, uint16_t
 
 /*
  * Stores only what differs. Buffers that go round in order meet their old values
- * in the rings, and a line that is not written stays in both caches.
+ * in the rings, and a line that is not written stays in both caches. The old value
+ * is ours and decides nothing else, so that a plain load will do.
  */
 static inline void vring_keep16(uint16_t *p, uint16_t v)
 {
-	if (shm_load16(p) != v)
+	if (*p != v)
 		shm_store16(p, v);
 }
 
 static inline void vring_keep32(uint32_t *p, uint32_t v)
 {
-	if (shm_load32(p) != v)
+	if (*p != v)
 		shm_store32(p, v);
 }
 
 static inline void vring_keep64(uint64_t *p, uint64_t v)
 {
-	if (shm_load64(p) != v)
+	if (*p != v)
 		shm_store64(p, v);
 }
 
-/* Only the device writes there, so that both words may be looked at as one. */
+/* Both words as one. */
 static inline void vring_keep_elem(struct vring_used_elem *p, uint32_t id, uint32_t len)
 {
 	const struct vring_used_elem elem = { id, len };
@@ -87,12 +88,12 @@ static inline void vring_driver_free(struct vring_driver *vq, uint16_t id)
 VRING_BODY void vring_driver_publish_body(struct vring_driver *vq, uint16_t id, bool swap)
 {
 	struct vring_avail *avail = vq->vr.avail;
-	const uint16_t at = vq->avail_idx;
+	const uint16_t at = vq->avail_idx, next = (uint16_t)(at + 1);
 
 	vring_keep16(&avail->ring[at & vq->mask], order16(swap, id));
-	vq->avail_idx = (uint16_t)(at + 1);
 	/* Pairs with the device's acquiring load of avail->idx. */
-	shm_store_release16(&avail->idx, order16(swap, vq->avail_idx));
+	shm_store_release16(&avail->idx, order16(swap, next));
+	vq->avail_idx = next;
 }
 
 VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint64_t addr,
@@ -250,12 +251,12 @@ VRING_BODY void vring_device_publish_body(struct vring_device *vq, uint16_t head
 					  bool swap)
 {
 	struct vring_used *used = vq->vr.used;
-	const uint16_t at = vq->used_idx;
+	const uint16_t at = vq->used_idx, next = (uint16_t)(at + 1);
 
 	vring_keep_elem(&used->ring[at & vq->mask], order32(swap, head), order32(swap, written));
-	vq->used_idx = (uint16_t)(at + 1);
 	/* Pairs with the driver's acquiring load of used->idx. */
-	shm_store_release16(&used->idx, order16(swap, vq->used_idx));
+	shm_store_release16(&used->idx, order16(swap, next));
+	vq->used_idx = next;
 }
 
 VRING_BODY void vring_device_return_body(struct vring_device *vq, uint16_t head, uint32_t written,

@@ -4,6 +4,8 @@
 load ../lib/common
 load ../lib/process
 
+DEADLINE=60
+
 PAIRS=200
 # What 400 clients, the recorder and a full queue for one that does not read may cost: kB.
 LIMIT=24576

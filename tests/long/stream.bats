@@ -5,6 +5,8 @@
 load ../lib/common
 load ../lib/process
 
+DEADLINE=60
+
 SEED=20240229
 MAX=496
 
@@ -62,7 +64,7 @@ pause_listener()
 # All COUNT messages were sent, and the listener, told to end, has shown them as they were sent.
 whole()
 {
-	DEADLINE=240 exits 0 waited "$sender"
+	exits 0 waited "$sender"
 	assert_file_contains "$sent" "^$1 messages sent"
 	exits 130 stop "$listener" INT
 	assert_file_contains "$said" "^$1 messages seen, 0 lost\$"
@@ -74,7 +76,7 @@ whole()
 	serve
 	listen -b rpmsg0 -R -n sink
 	send 1000000 -b rpmsg0 -n sink
-	DEADLINE=120 wait_for checked_beyond 300000
+	wait_for checked_beyond 300000
 	pause_listener 3
 	whole 1000000
 }
@@ -83,7 +85,7 @@ whole()
 	serve
 	listen -b rpmsg0 -s 77
 	send 400000 -b rpmsg0 -R -d 77
-	DEADLINE=120 wait_for checked_beyond 10000
+	wait_for checked_beyond 10000
 	pause_listener 1
 	whole 400000
 }
@@ -91,13 +93,13 @@ whole()
 @test "400,000 messages on a link between two processes, both ways" {
 	listen -b shm:x,num=32 -R -s 77
 	send 400000 -b shm:x,num=32 -d 77
-	DEADLINE=120 wait_for checked_beyond 10000
+	wait_for checked_beyond 10000
 	pause_listener 1
 	whole 400000
 	rm log
 	listen -b shm:x -s 77
 	send 400000 -b shm:x -R -d 77
-	DEADLINE=120 wait_for checked_beyond 10000
+	wait_for checked_beyond 10000
 	pause_listener 1
 	whole 400000
 }

@@ -2,11 +2,13 @@
 /*
  * Messages of random length and content that anybody can make again from the seed.
  *
- * messages generate SEED MAX [COUNT]: as lines of hex; for ever if COUNT is not given
+ * messages generate SEED MAX [COUNT]: as lines of hex; without COUNT until SIGTERM,
+ *     and then up to the next number that check prints
  * messages check SEED MAX: reads a listener's --out log, and ends with 1 at the first
  *     line that is not the next message; prints the number now and then and at the end
  */
 #include <err.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,12 +57,20 @@ static size_t put_hex(char *text, const struct message *m)
 	return 2 * m->len;
 }
 
+static volatile sig_atomic_t ended;
+
+static void end(int sig)
+{
+	ended = sig;
+}
+
 static void generate(struct source *src, uint64_t count)
 {
 	static struct message m;
 	static char line[2 * sizeof(m.data) + 1];
 
-	for (uint64_t i = 0; i < count; i++) {
+	signal(SIGTERM, end);
+	for (uint64_t i = 0; i < count && !(ended && i % REPORT_EVERY == 0); i++) {
 		size_t len;
 
 		next_message(src, &m);

@@ -337,7 +337,7 @@ exits()
 	for i in {1..15}; do
 		start rpmsg-listen -b rpmsg0 -n echo
 		wait_for stderr_has 'taking part' "$started_err"
-		kill -KILL "$started"
+		exits 137 stop "$started" KILL
 	done
 	start rpmsg-listen -b rpmsg0 -n echo
 	wait_for stderr_has 'taking part' "$started_err"
@@ -369,7 +369,7 @@ exits()
 	kill -STOP "$deaf"
 	rpmsg-send -b rpmsg0 -s 8 -d 9 -c 400 "$(printf '%0400d' 0)"
 	start "$P/crowd" rpmsg0 20 100
-	wait_for grep -qx done "$started_out"
+	wait_for grep -qx "done" "$started_out"
 	exits 0 stop "$started"
 	kill -CONT "$deaf"
 	exits 130 stop "$deaf" INT

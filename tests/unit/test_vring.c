@@ -357,66 +357,90 @@ static void test_unchanged_descriptors_are_not_rewritten(void **state)
 	free(p.data);
 }
 
-/* The quick calls do what the others do, or nothing at all. */
-static void test_quick(void **state)
+/* The short way: buffers go round unmarked, in both directions, and past it the marks hold. */
+static void test_short_way(void **state)
 {
 	struct vring_buf buf;
 	struct pair p;
+	uint32_t len;
 	uint16_t id = 0;
 
 	(void)state;
 	pair_open(&p, 4, pair_variant(1));
 	for (uint32_t i = 0; i < 4; i++)
 		vring_driver_describe(&p.drv, (uint16_t)i, pair_addr(i), PAIR_SIZE, false);
-	for (uint32_t i = 0; i < 40; i += 2) {
-		vring_device_arm(&p.dev);
-		assert_true(vring_driver_alloc_quick(&p.drv, &id));
-		vring_driver_add_quick(&p.drv, id, 8);
-		assert_true(vring_driver_kick_quick(&p.drv));
-		put(&p, i + 1);
-		assert_false(vring_driver_kick_quick(&p.drv));
-		if (i == 0) /* the region is not known yet */
-			assert_false(vring_device_take_quick(&p.dev, &buf, 8, false));
-		assert_int_equal(vring_device_take(&p.dev, &buf, false), 1);
-		assert_int_equal(buf.head, id);
-		vring_driver_arm(&p.drv);
-		vring_device_return_quick(&p.dev, id, i);
-		assert_true(vring_device_call_quick(&p.dev));
-		assert_false(vring_device_take_quick(&p.dev, &buf, 9, false));
-		assert_true(vring_device_take_quick(&p.dev, &buf, 8, false));
-		assert_ptr_equal(buf.ptr, p.data + (size_t)buf.head * PAIR_SIZE);
-		vring_device_return_quick(&p.dev, buf.head, i + 1);
-		assert_false(vring_device_call_quick(&p.dev));
-		assert_false(vring_device_take_quick(&p.dev, &buf, 8, false));
-		must_get_used(&p, id, i);
-		vring_driver_free(&p.drv, id);
-		get_back(&p);
+	assert_false(vring_device_peek(&p.dev, &buf, false));
+	put(&p, 0);
+	assert_false(vring_device_peek(&p.dev, &buf, false)); /* the region is not known yet */
+	give(&p);
+	get_back(&p);
+	for (uint32_t i = 0; i < 80000; i++) {
+		assert_true(vring_driver_claim(&p.drv, &id));
+		vring_driver_relen(&p.drv, id, i % PAIR_SIZE + 1);
+		vring_driver_readd(&p.drv, id);
+		assert_false(vring_device_peek(&p.dev, &buf, true));
+		for (int twice = 0; twice < 2; twice++) {
+			assert_true(vring_device_peek(&p.dev, &buf, false));
+			assert_int_equal(buf.head, id);
+			assert_int_equal(buf.len, i % PAIR_SIZE + 1);
+			assert_ptr_equal(buf.ptr, p.data + (size_t)id * PAIR_SIZE);
+		}
+		vring_device_pass(&p.dev);
+		assert_false(vring_device_peek(&p.dev, &buf, false));
+		vring_device_give_back(&p.dev, buf.head, i);
+		for (int twice = 0; twice < 2 && !p.drv.n_free; twice++) {
+			assert_true(vring_driver_peek(&p.drv, &id, &len));
+			assert_int_equal(len, i - 3);
+		}
 	}
-	while (vring_driver_alloc_quick(&p.drv, &id))
-		;
 	assert_int_equal(p.drv.n_free, 0);
+	for (uint32_t i = 0; i < 4; i++)
+		must_get_used(&p, (uint16_t)((80001 + i) % 4), 79996 + i);
+	assert_false(vring_driver_claim(&p.drv, &id));
 	pair_close(&p);
 }
 
-/* In the other byte order, without events: left to the others. */
-static void test_quick_declines(void **state)
+/* Asked after every add, whatever the event field held before. */
+static void test_told_each(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_open(&p, 4, pair_variant(1));
+	for (uint32_t i = 0; i < 70000; i++) {
+		const bool want = i % 3 == 0;
+
+		if (want)
+			vring_device_arm(&p.dev);
+		put(&p, 0);
+		assert_int_equal(vring_driver_kick_each(&p.drv), want);
+		assert_false(vring_driver_kick_needed(&p.drv));
+		if (want)
+			vring_driver_arm(&p.drv);
+		give(&p);
+		assert_int_equal(vring_device_call_each(&p.dev), want);
+		assert_false(vring_device_call_needed(&p.dev));
+		get_back(&p);
+	}
+	pair_close(&p);
+}
+
+/* In the other byte order nothing is shown. */
+static void test_short_way_declines(void **state)
 {
 	struct vring_buf buf;
 	struct pair p;
+	uint32_t len;
 	uint16_t id;
 
 	(void)state;
 	pair_open(&p, 4, pair_variant(3));
-	assert_false(vring_driver_alloc_quick(&p.drv, &id));
 	put(&p, 0);
 	give(&p);
+	assert_false(vring_driver_peek(&p.drv, &id, &len));
 	put(&p, 1);
 	assert_int_equal(vring_device_available(&p.dev), 1);
-	assert_false(vring_device_take_quick(&p.dev, &buf, 0, false));
-	assert_true(vring_driver_kick_quick(&p.drv));
-	assert_true(vring_device_call_quick(&p.dev));
-	assert_true(vring_driver_kick_needed(&p.drv));
-	assert_true(vring_device_call_needed(&p.dev));
+	assert_false(vring_device_peek(&p.dev, &buf, false));
 	must_take(&p, 1);
 	pair_close(&p);
 }
@@ -919,8 +943,9 @@ int main(void)
 		cmocka_unit_test(test_untake),
 		cmocka_unit_test(test_unchanged_descriptors_are_not_rewritten),
 		cmocka_unit_test(test_described_once),
-		cmocka_unit_test(test_quick),
-		cmocka_unit_test(test_quick_declines),
+		cmocka_unit_test(test_short_way),
+		cmocka_unit_test(test_told_each),
+		cmocka_unit_test(test_short_way_declines),
 		cmocka_unit_test(test_need_event),
 		cmocka_unit_test(test_notifications),
 		cmocka_unit_test(test_event_is_for_one),
