@@ -18,6 +18,10 @@ static const struct argp_option options[] = {
 	{ "timeout", 't', "SEC", 0, "total time; inf for none", 0 },
 	{ "out", 'o', "FORM", 0, "print as text, hex, raw, json or log", 0 },
 	{ "json", 'j', NULL, 0, "the same as --out json", 0 },
+	{ 0 },
+};
+
+static const struct argp_option basic_options[] = {
 	{ "quiet", 'q', NULL, 0, "say less on stderr", 0 },
 	{ "verbose", 'v', NULL, 0, "say more on stderr (twice: still more)", 0 },
 	{ "help", 'h', NULL, 0, "print this and exit", 0 },
@@ -49,11 +53,48 @@ static void print_version(struct argp_state *state)
 	exit(fflush(stdout) ? TOOL_FAIL : TOOL_OK);
 }
 
+static error_t parse_basic(int key, char *arg, struct argp_state *state)
+{
+	int *verbosity = state->input;
+
+	(void)arg;
+	switch (key) {
+	case 'q':
+		*verbosity = -1;
+		return 0;
+	case 'v':
+		*verbosity = *verbosity < 0 ? 1 : *verbosity + 1;
+		return 0;
+	case 'h':
+	case '?':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		return 0;
+	case KEY_USAGE:
+		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+		return 0;
+	case 'V':
+		print_version(state);
+		return 0;
+	case ARGP_KEY_SUCCESS:
+		tool_set_verbosity(*verbosity);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp basic = { .options = basic_options, .parser = parse_basic };
+
+const struct argp_child tool_basic_children[] = { { &basic, 0, NULL, 91 }, { 0 } };
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct tool_config *config = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &config->verbosity;
+		return 0;
 	case 'b':
 		add_bus(config, state, arg);
 		return 0;
@@ -70,31 +111,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'j':
 		set_out(config, state, "json");
 		return 0;
-	case 'q':
-		config->verbosity = -1;
-		return 0;
-	case 'v':
-		config->verbosity = config->verbosity < 0 ? 1 : config->verbosity + 1;
-		return 0;
-	case 'h':
-	case '?':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-		return 0;
-	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
-		return 0;
-	case 'V':
-		print_version(state);
-		return 0;
-	case ARGP_KEY_SUCCESS:
-		tool_set_verbosity(config->verbosity);
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp common = { .options = options, .parser = parse };
+static const struct argp common = {
+	.options = options, .parser = parse, .children = tool_basic_children,
+};
 
 const struct argp_child tool_children[] = { { &common, 0, NULL, 0 }, { 0 } };
 

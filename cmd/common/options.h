@@ -28,13 +28,15 @@ struct tool_config {
 };
 
 extern const struct argp_child tool_children[];
+/* Those of them that need no bus: -q -v -h -? --usage -V. child_inputs[0] is an int, the verbosity. */
+extern const struct argp_child tool_basic_children[];
 
 /* Keys from here on are free for a tool's long options without a letter. */
 #define TOOL_KEY_FREE 0x200
 
 /*
  * Parses; misuse and help end the process as all tools do (64 on stderr, 0 on
- * stdout). argp->children must be tool_children. common holds the tool's defaults.
+ * stdout). argp->children must be one of the two above. config holds the tool's defaults.
  */
 void tool_parse(const struct argp *argp, int argc, char **argv, void *config);
 

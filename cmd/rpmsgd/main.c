@@ -2,7 +2,6 @@
 /* rpmsgd: lets several programs share rpmsg links. */
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +9,14 @@
 #include <unistd.h>
 
 #include "common/number.h"
+#include "common/options.h"
+#include "common/ready.h"
 #include "rpmsgd.h"
 
 #define STALL_MS 15000
 
 enum key {
-	KEY_BANNER = 0x100,
+	KEY_BANNER = TOOL_KEY_FREE,
 	KEY_READY_FD,
 	KEY_LIST,
 	KEY_STOP,
@@ -25,7 +26,6 @@ enum key {
 	KEY_STALL,
 	KEY_RECORD_SIZE,
 	KEY_NO_RECORD,
-	KEY_USAGE,
 };
 
 struct config {
@@ -54,12 +54,6 @@ static const struct argp_option options[] = {
 	{ "list", KEY_LIST, NULL, 0,
 	  "print the buses that are served: name, pid, link, socket", 0 },
 	{ "stop", KEY_STOP, "NAME", 0, "end the rpmsgd that serves bus NAME", 0 },
-	{ "quiet", 'q', NULL, 0, "say less on stderr", 0 },
-	{ "verbose", 'v', NULL, 0, "say more on stderr (twice: still more)", 0 },
-	{ "help", 'h', NULL, 0, "print this and exit", -1 },
-	{ NULL, '?', NULL, OPTION_ALIAS, NULL, 0 },
-	{ "usage", KEY_USAGE, NULL, 0, "print the options in short and exit", -1 },
-	{ "version", 'V', NULL, 0, "print the version and exit", -1 },
 	{ 0 },
 };
 
@@ -67,24 +61,7 @@ static const struct argp_option options[] = {
 
 static int64_t arg_ms(struct argp_state *state, const char *option, const char *arg)
 {
-	const char *why;
-	int64_t ns;
-
-	if (number_parse_seconds(arg, &ns, &why))
-		argp_error(state, "%s: '%s' %s", option, arg, why);
-	return ns / 1000000;
-}
-
-static int arg_fd(struct argp_state *state, const char *arg)
-{
-	const char *why;
-	uint64_t fd;
-
-	if (number_parse(arg, 0, INT32_MAX, &fd, &why))
-		argp_error(state, "--ready-fd: '%s' %s", arg, why);
-	if (fcntl((int)fd, F_GETFD) < 0)
-		argp_error(state, "--ready-fd: %s is not open", arg);
-	return (int)fd;
+	return tool_arg_seconds(state, option, arg) / 1000000;
 }
 
 static int arg_mode(struct argp_state *state, const char *arg)
@@ -116,38 +93,6 @@ static size_t arg_size(struct argp_state *state, const char *arg)
 	return (size_t)n << shift;
 }
 
-static void print_version(void)
-{
-	printf("%s %s\n", program_invocation_short_name, rpmsg_version());
-	exit(fflush(stdout) ? TOOL_FAIL : TOOL_OK);
-}
-
-static error_t parse_common(int key, struct argp_state *state)
-{
-	struct config *cfg = state->input;
-
-	switch (key) {
-	case 'q':
-		cfg->verbosity = -1;
-		return 0;
-	case 'v':
-		cfg->verbosity = cfg->verbosity < 0 ? 1 : cfg->verbosity + 1;
-		return 0;
-	case 'h':
-	case '?':
-		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
-		return 0;
-	case KEY_USAGE:
-		argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
-		return 0;
-	case 'V':
-		print_version();
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static error_t parse_serving(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = &server.opt;
@@ -163,7 +108,7 @@ static error_t parse_serving(int key, char *arg, struct argp_state *state)
 		opt->banner = true;
 		return 0;
 	case KEY_READY_FD:
-		opt->ready_fd = arg_fd(state, arg);
+		opt->ready_fd = ready_arg_fd(state, arg);
 		return 0;
 	case KEY_IDLE:
 		opt->idle_ms = arg_ms(state, "--idle-exit", arg);
@@ -184,7 +129,7 @@ static error_t parse_serving(int key, char *arg, struct argp_state *state)
 		opt->mode = arg_mode(state, arg);
 		return 0;
 	default:
-		return parse_common(key, state);
+		return ARGP_ERR_UNKNOWN;
 	}
 }
 
@@ -193,6 +138,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct config *cfg = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &cfg->verbosity;
+		return 0;
 	case KEY_LIST:
 		cfg->list = true;
 		return 0;
@@ -217,6 +165,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse,
+	.children = tool_basic_children,
 	.args_doc = "[NAME=]LINK...\n--list\n--stop NAME",
 	.doc = "Serves rpmsg buses to several programs.\v"
 	       "LINK is loop[:num=N,size=N] (a software bus: both sides), "
@@ -320,11 +269,7 @@ int main(int argc, char **argv)
 	server.opt = (struct options){ .record = true, .mode = -1, .idle_ms = -1,
 				       .stall_ms = STALL_MS, .ready_fd = -1 };
 	STAILQ_INIT(&server.buses);
-	argp_err_exit_status = TOOL_USAGE;
-	argv[0] = program_invocation_short_name;
-	if (argp_parse(&argp, argc, argv, ARGP_NO_HELP, NULL, &cfg))
-		return TOOL_FAIL;
-	tool_set_verbosity(cfg.verbosity);
+	tool_parse(&argp, argc, argv, &cfg);
 	if (cfg.stop)
 		return (int)stop_bus(cfg.stop);
 	if (cfg.list)

@@ -639,7 +639,7 @@ static void host_refuses_strangers(void **state)
 
 	(void)state;
 	if (geteuid() != 0) {
-		print_message("only root can become a stranger\n");
+		print_message("not root: only root can become a stranger\n");
 		skip();
 	}
 	host = open_host();
