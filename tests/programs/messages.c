@@ -4,8 +4,9 @@
  *
  * messages generate SEED MAX [COUNT]: as lines of hex; without COUNT until SIGTERM,
  *     and then up to the next number that check prints
- * messages check SEED MAX: reads a listener's --out log, and ends with 1 at the first
- *     line that is not the next message; prints the number now and then and at the end
+ * messages check SEED MAX [NUMBER PID]: reads a listener's --out log, and ends with 1
+ *     at the first line that is not the next message; prints how many there were now and
+ *     then and at the end; at message NUMBER it stops process PID
  */
 #include <err.h>
 #include <signal.h>
@@ -100,7 +101,7 @@ static void compare(struct source *src, uint64_t number, const char *line, size_
 		     (int)want_len, want, (int)len, got);
 }
 
-static void check(struct source *src)
+static void check(struct source *src, uint64_t stop_at, pid_t pid)
 {
 	uint64_t number = 0;
 	char *line = NULL;
@@ -109,6 +110,8 @@ static void check(struct source *src)
 
 	while ((len = getline(&line, &room, stdin)) > 0) {
 		compare(src, ++number, line, (size_t)len);
+		if (number == stop_at && kill(pid, SIGSTOP))
+			err(1, "kill %d", (int)pid);
 		if (number % REPORT_EVERY)
 			continue;
 		printf("%llu\n", (unsigned long long)number);
@@ -125,14 +128,17 @@ int main(int argc, char **argv)
 	struct source src;
 
 	if (argc < 4)
-		errx(64, "usage: messages generate SEED MAX [COUNT] | messages check SEED MAX");
+		errx(64, "usage: messages generate SEED MAX [COUNT] | "
+			 "messages check SEED MAX [NUMBER PID]");
 	src.state = strtoull(argv[2], NULL, 0);
 	src.max = strtoul(argv[3], NULL, 0);
 	if (src.max > sizeof(((struct message *)0)->data))
 		errx(64, "MAX is too big");
-	if (!strcmp(argv[1], "check"))
-		check(&src);
-	else
+	if (!strcmp(argv[1], "generate"))
 		generate(&src, argc > 4 ? strtoull(argv[4], NULL, 0) : UINT64_MAX);
+	else if (argc > 5)
+		check(&src, strtoull(argv[4], NULL, 0), atoi(argv[5]));
+	else
+		check(&src, 0, 0);
 	return 0;
 }
