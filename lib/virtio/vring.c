@@ -97,8 +97,8 @@ int vring_driver_init(struct vring_driver *vq, const struct vring *vr,
 		return -EINVAL;
 	memset(vq, 0, sizeof(*vq));
 	vq->free = calloc(vr->num, sizeof(*vq->free));
-	vq->in_flight = calloc(vr->num, sizeof(*vq->in_flight));
-	if (!vq->free || !vq->in_flight) {
+	vq->lent = calloc(vr->num, sizeof(*vq->lent));
+	if (!vq->free || !vq->lent) {
 		vring_driver_fini(vq);
 		return -ENOMEM;
 	}
@@ -110,8 +110,10 @@ int vring_driver_init(struct vring_driver *vq, const struct vring *vr,
 	vq->mask = vr->num - 1;
 	vq->armed = true;
 	vq->n_free = vr->num;
-	for (uint32_t i = 0; i < vr->num; i++)
+	for (uint32_t i = 0; i < vr->num; i++) {
 		vq->free[i] = (uint16_t)i;
+		vq->lent[i] = VRING_NOT_LENT;
+	}
 	shm_store16(used_event(vr), 0);
 	shm_store16(&vr->avail->flags, 0);
 	shm_store_release16(&vr->avail->idx, 0);
@@ -121,9 +123,9 @@ int vring_driver_init(struct vring_driver *vq, const struct vring *vr,
 void vring_driver_fini(struct vring_driver *vq)
 {
 	free(vq->free);
-	free(vq->in_flight);
+	free(vq->lent);
 	vq->free = NULL;
-	vq->in_flight = NULL;
+	vq->lent = NULL;
 	vq->n_free = 0;
 }
 
@@ -178,7 +180,6 @@ void vring_driver_describe(struct vring_driver *vq, uint16_t id, uint64_t addr, 
 void vring_driver_add_again_swapped(struct vring_driver *vq, uint16_t id, uint32_t len)
 {
 	vring_keep32(&vq->vr.desc[id].len, order32(true, len));
-	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, true);
 }
 

@@ -87,6 +87,8 @@ struct vring_options {
 
 /* ---- driver role: owns the descriptor table; descriptor i is buffer i ---- */
 
+#define VRING_NOT_LENT UINT64_MAX
+
 struct vring_driver {
 	struct vring vr;
 	struct vring_options opt;
@@ -94,16 +96,17 @@ struct vring_driver {
 	bool broken;
 	bool odd;              /* swap or broken: not for the inline path */
 	bool native_event;     /* event_idx, in our byte order */
-	uint16_t avail_idx;    /* next to be published */
 	uint16_t used_idx;     /* next to be read */
-	uint16_t kicked_idx;   /* avail_idx at the last decision about a kick */
+	uint16_t kicked_idx;   /* the available index at the last decision about a kick */
 	uint16_t used_seen;    /* the other side's index as last read; if swap, used_idx */
+	uint64_t n_added;      /* buffers in all; the low 16 bits are the available index */
+	uint64_t n_added_seen; /* n_added when used_seen was read: only these can be used there */
 	uint32_t mask;
 	uint32_t n_free;
 	uint32_t free_at;      /* the first free id in free[] */
 	uint16_t *avail_event; /* the device's event field */
 	uint16_t *free;        /* a queue, so that ids stay in order: see vring_keep16 */
-	uint8_t *in_flight;    /* per id: 1 from add until it is found used */
+	uint64_t *lent;        /* per id: n_added before it was added; VRING_NOT_LENT once found used */
 	char why[VRING_WHY_SIZE];
 };
 

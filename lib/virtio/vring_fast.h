@@ -88,12 +88,13 @@ static inline void vring_driver_free(struct vring_driver *vq, uint16_t id)
 VRING_BODY void vring_driver_publish_body(struct vring_driver *vq, uint16_t id, bool swap)
 {
 	struct vring_avail *avail = vq->vr.avail;
-	const uint16_t at = vq->avail_idx, next = (uint16_t)(at + 1);
+	const uint64_t at = vq->n_added;
 
 	vring_keep16(&avail->ring[at & vq->mask], order16(swap, id));
+	vq->lent[id] = at;
 	/* Pairs with the device's acquiring load of avail->idx. */
-	shm_store_release16(&avail->idx, order16(swap, next));
-	vq->avail_idx = next;
+	shm_store_release16(&avail->idx, order16(swap, (uint16_t)(at + 1)));
+	vq->n_added = at + 1;
 }
 
 VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint64_t addr,
@@ -104,7 +105,6 @@ VRING_BODY void vring_driver_add_body(struct vring_driver *vq, uint16_t id, uint
 	vring_keep64(&desc->addr, order64(swap, addr));
 	vring_keep32(&desc->len, order32(swap, len));
 	vring_keep16(&desc->flags, order16(swap, device_writes ? VRING_DESC_F_WRITE : 0));
-	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, swap);
 }
 
@@ -125,13 +125,12 @@ static inline void vring_driver_add_again(struct vring_driver *vq, uint16_t id, 
 		return;
 	}
 	vring_keep32(&vq->vr.desc[id].len, len);
-	vq->in_flight[id] = 1;
 	vring_driver_publish_body(vq, id, false);
 }
 
 static inline bool vring_driver_kick_needed(struct vring_driver *vq)
 {
-	const uint16_t now = vq->avail_idx, old = vq->kicked_idx;
+	const uint16_t now = (uint16_t)vq->n_added, old = vq->kicked_idx;
 
 	if (now == old)
 		return false;
@@ -154,6 +153,7 @@ VRING_BODY int vring_driver_look(struct vring_driver *vq, uint16_t *seen, bool s
 	if (VRING_RARE((uint16_t)(idx - at - 1) > vq->mask))
 		return idx == at ? 0 : vring_driver_broken(vq, idx);
 	*seen = idx;
+	vq->n_added_seen = vq->n_added;
 	return 1;
 }
 
@@ -165,9 +165,9 @@ VRING_BODY int vring_driver_read_used(struct vring_driver *vq, uint16_t *id, uin
 	const uint32_t used = order32(swap, shm_load32(&elem->id));
 
 	vq->used_idx++;
-	if (VRING_RARE(used > mask || !vq->in_flight[used]))
+	if (VRING_RARE(used > mask || vq->lent[used] >= vq->n_added_seen))
 		return vring_driver_bad_used(vq, used);
-	vq->in_flight[used] = 0;
+	vq->lent[used] = VRING_NOT_LENT;
 	*id = (uint16_t)used;
 	*len = order32(swap, shm_load32(&elem->len));
 	return 1;
@@ -313,9 +313,10 @@ static inline bool vring_driver_peek(struct vring_driver *vq, uint16_t *id, uint
 		if ((uint16_t)(idx - at - 1) > vq->mask || vq->odd)
 			return false;
 		vq->used_seen = idx;
+		vq->n_added_seen = vq->n_added;
 	}
 	used_id = shm_load32(&elem->id);
-	if (VRING_RARE(used_id > vq->mask || !vq->in_flight[used_id]))
+	if (VRING_RARE(used_id > vq->mask || vq->lent[used_id] >= vq->n_added_seen))
 		return false;
 	*id = (uint16_t)used_id;
 	if (len)
@@ -333,7 +334,6 @@ static inline bool vring_driver_claim(struct vring_driver *vq, uint16_t *id)
 {
 	if (VRING_RARE(vq->n_free)) {
 		*id = (uint16_t)vring_driver_alloc(vq);
-		vq->in_flight[*id] = 1;
 		return true;
 	}
 	if (!vring_driver_peek(vq, id, NULL))
@@ -356,7 +356,7 @@ static inline void vring_driver_relen(struct vring_driver *vq, uint16_t id, uint
 /* After each single add: whether the device wants to be told of it. Needs native_event. Has the fence. */
 static inline bool vring_driver_kick_each(struct vring_driver *vq)
 {
-	const uint16_t now = vq->avail_idx;
+	const uint16_t now = (uint16_t)vq->n_added;
 
 	vq->kicked_idx = now;
 	shm_fence();
