@@ -90,6 +90,7 @@ struct endpoint {
 	bool dst_learned;
 	bool learn;              /* atomic */
 	bool in_place;           /* atomic */
+	bool plain;              /* neither in place nor without dst: endpoint_run() is all a message needs */
 	bool own;                /* the channel's own endpoint */
 	bool bound;              /* atomic; has its address: cleared when its channel goes */
 	bool dead;               /* destroyed; freed when its callback has ended */
@@ -227,7 +228,7 @@ struct rpmsg_bus {
 	LIST_ENTRY(rpmsg_bus) link; /* all buses of the process, for register_rpmsg_driver */
 };
 
-/* The cold parts of endpoint_deliver(), with lock: the first sender; destroyed while its callback ran. */
+/* The cold parts of endpoint_deliver() and endpoint_run(), with lock: the first sender; destroyed while its callback ran. */
 void endpoint_learn_dst(struct endpoint *e, uint32_t src);
 void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e);
 int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint32_t src,
@@ -235,14 +236,11 @@ int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint
 
 /*
  * Runs e's callback from a backend's dispatch, lock held at call and return but not
- * within: learns the destination, counts. Returns after the callback, with e freed
- * if it was destroyed meanwhile.
+ * within. Returns after the callback, with e freed if it was destroyed meanwhile.
  */
-static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len,
-				    uint32_t src)
+static inline void endpoint_run(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len,
+				uint32_t src)
 {
-	if (__builtin_expect(peek(&e->dst) == RPMSG_ADDR_ANY, 0))
-		endpoint_learn_dst(e, src);
 	e->ch->rx++;
 	bus->running = e;
 	lock_drop(&bus->lock);
@@ -251,6 +249,15 @@ static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, v
 	bus->running = NULL;
 	if (__builtin_expect(e->dead, 0))
 		endpoint_callback_ended(bus, e);
+}
+
+/* The same for any endpoint: learns the destination first. */
+static inline void endpoint_deliver(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len,
+				    uint32_t src)
+{
+	if (peek(&e->dst) == RPMSG_ADDR_ANY)
+		endpoint_learn_dst(e, src);
+	endpoint_run(bus, e, data, len, src);
 }
 
 /*

@@ -57,6 +57,12 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 	return 0;
 }
 
+/* With lock, after a change of dst or in_place. */
+static void note_plain(struct endpoint *e)
+{
+	e->plain = !e->in_place && e->dst != RPMSG_ADDR_ANY;
+}
+
 static void own_bound(struct channel *ch)
 {
 	bool announce;
@@ -89,6 +95,7 @@ struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, voi
 	e->dst = dst;
 	e->learn = true;
 	e->own = own;
+	note_plain(e);
 	err = bind_endpoint(e, addr);
 	if (err) {
 		free(e);
@@ -228,7 +235,8 @@ void endpoint_forget_dst(struct channel *ch)
 		if (!e->dst_learned)
 			continue;
 		e->dst_learned = false;
-		__atomic_store_n(&e->dst, RPMSG_ADDR_ANY, __ATOMIC_RELAXED);
+		poke(&e->dst, RPMSG_ADDR_ANY);
+		note_plain(e);
 	}
 }
 
@@ -238,6 +246,7 @@ void endpoint_learn_dst(struct endpoint *e, uint32_t src)
 		return;
 	e->dst_learned = true;
 	poke(&e->dst, src);
+	note_plain(e);
 }
 
 void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e)
@@ -265,5 +274,10 @@ uint32_t rpmsg_endpoint_dst(const struct rpmsg_endpoint *ept)
 
 void rpmsg_endpoint_set_in_place(struct rpmsg_endpoint *ept, bool on)
 {
-	__atomic_store_n(&endpoint_of(ept)->in_place, on, __ATOMIC_RELAXED);
+	struct endpoint *e = endpoint_of(ept);
+
+	lock_take(&e->bus->lock);
+	poke(&e->in_place, on);
+	note_plain(e);
+	lock_drop(&e->bus->lock);
 }

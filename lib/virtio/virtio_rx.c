@@ -259,7 +259,7 @@ static __attribute__((noinline)) int next_any(struct virtio_bus *vb)
 	return 1;
 }
 
-/* ---- the quick way: as usual, for an endpoint that gets a copy ---- */
+/* ---- the quick way: as usual, for a plain endpoint ---- */
 
 struct usual {
 	struct endpoint *ept;
@@ -293,8 +293,7 @@ static inline __attribute__((always_inline)) bool next_usual(struct virtio_bus *
 	m->src = shm_read32(m->msg + offsetof(struct wire_hdr, src));
 	m->len = shm_read16(m->msg + offsetof(struct wire_hdr, len));
 	m->ept = addr_endpoint(&vb->bus.addrs, shm_read32(m->msg + offsetof(struct wire_hdr, dst)));
-	return __builtin_expect(m->len <= room && m->ept && !peek(&m->ept->in_place) &&
-				!vb->bus.recorder, 1);
+	return __builtin_expect(m->len <= room && m->ept && m->ept->plain && !vb->bus.recorder, 1);
 }
 
 static inline __attribute__((always_inline)) void deliver_usual(struct virtio_bus *vb,
@@ -307,7 +306,7 @@ static inline __attribute__((always_inline)) void deliver_usual(struct virtio_bu
 		vring_driver_pass(&vb->rx.queue.drv);
 	else
 		vring_device_pass(&vb->rx.queue.dev);
-	endpoint_deliver(&vb->bus, m->ept, copy, (int)m->len, m->src);
+	endpoint_run(&vb->bus, m->ept, copy, (int)m->len, m->src);
 }
 
 static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb, int max, bool host)

@@ -386,9 +386,8 @@ static inline bool vring_device_peek(struct vring_device *vq, struct vring_buf *
 	desc = &vq->vr.desc[head];
 	buf->len = shm_load32(&desc->len);
 	offset = shm_load64(&desc->addr) - vq->last.addr;
-	left = vq->last.size - offset; /* wraps to more than size if offset is outside */
 	if (VRING_RARE(shm_load16(&desc->flags) != (write ? VRING_DESC_F_WRITE : 0) ||
-		       left > vq->last.size || buf->len > left))
+		       __builtin_sub_overflow(vq->last.size, offset, &left) || buf->len > left))
 		return false;
 	buf->head = head;
 	buf->ptr = vq->last.host + offset;

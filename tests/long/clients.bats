@@ -10,12 +10,19 @@ PAIRS=200
 # What 400 clients, the recorder and a full queue for one that does not read may cost: kB.
 LIMIT=24576
 # What the allocator may keep when they have gone, and what may come to that the next time: kB.
-KEPT=4096
-MORE=512
+KEPT=2048
+MORE=256
 
 same_descriptors()
 {
 	[[ $(descriptors "$server") -eq $1 ]]
+}
+
+no_buffer()
+{
+	local status=0
+	rpmsg-send -b rpmsg0 -d 8 --try x || status=$?
+	((status == 5))
 }
 
 # Until the crowd says so, with a look at the server's memory now and then.
@@ -55,6 +62,7 @@ crowd()
 	head -c 400 /dev/zero >zeros
 	start rpmsg-send -b rpmsg0 -d 7 -c 1000000000 -t inf -f zeros
 	flood=$started
+	wait_for no_buffer
 	crowd 500
 	below "$most" "$LIMIT"
 	alive "$flood"

@@ -7,7 +7,7 @@ load ../lib/process
 DEADLINE=60
 
 # What a process may grow by when the same happens again and again: kB.
-MORE=512
+MORE=256
 
 # later: some time within 30 ms
 later()
@@ -84,9 +84,9 @@ murder()
 } 2>/dev/null
 
 @test "203 clients of all kinds, seven at a time, each killed at a moment of its own" {
-	local server listener sender before fds files i pid
+	local server log listener sender before fds files i pid
 	serve
-	server=$started
+	server=$started log=$started_err
 	start steady
 	listener=$started
 	wait_for grep -q ready "$started_err"
@@ -111,6 +111,8 @@ murder()
 	wait_for same_descriptors "$server" "$fds"
 	below "$(memory RssAnon "$server")" $((before + MORE))
 	assert_equal "$(listing)" "$files"
+	# who dies is not to blame for anything
+	assert_file_not_contains "$log" closed
 	run -0 rpmsg-ns -b rpmsg0 -R -j
 	assert_equal "${#lines[@]}" 1
 	assert_output --partial '"steady"'

@@ -43,9 +43,9 @@ static void lend(struct pair *p, uint32_t n)
 static void used_is_bad(struct pair *p, const char *why)
 {
 	uint32_t len = 77;
-	uint16_t id = 77;
+	uint16_t id = 77, seen;
 
-	assert_false(vring_driver_peek(&p->drv, &id, &len));
+	assert_false(vring_driver_peek(&p->drv, &seen, NULL));
 	assert_int_equal(vring_driver_get_used(&p->drv, &id, &len), -EPROTO);
 	assert_string_equal(p->drv.why, why);
 	assert_int_equal(id, 77);
@@ -93,6 +93,31 @@ static void used_ids_not_in_flight(struct pair *p)
 	pair_give_back(p, 1, 8);
 	used_is(p, 1);
 	assert_false(p->drv.broken);
+}
+
+/* Given back twice in one go, and lent again in between: the second was there before that. */
+static void test_used_again_before_it_was_lent(void **state)
+{
+	struct pair p;
+	uint16_t id = 0;
+
+	(void)state;
+	pair_open(&p, NUM, pair_variant(1));
+	lend(&p, NUM);
+	pair_give_back(&p, 9, 0);
+	pair_give_back(&p, 9, 0);
+	pair_give_back(&p, 3, 0);
+	assert_true(vring_driver_claim(&p.drv, &id));
+	assert_int_equal(id, 9);
+	vring_driver_readd(&p.drv, id);
+	assert_false(vring_driver_claim(&p.drv, &id));
+	used_is_bad(&p, "used id 9 is not in flight");
+	assert_true(vring_driver_claim(&p.drv, &id));
+	assert_int_equal(id, 3);
+	vring_driver_readd(&p.drv, id);
+	pair_give_back(&p, 9, 0);
+	used_is(&p, 9);
+	pair_close(&p);
 }
 
 static void used_index_jumps(struct pair *p)
@@ -837,6 +862,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_used_ids_out_of_range),
 		cmocka_unit_test(test_used_ids_not_in_flight),
+		cmocka_unit_test(test_used_again_before_it_was_lent),
 		cmocka_unit_test(test_used_index_jumps),
 		cmocka_unit_test(test_used_index_steps_back),
 		cmocka_unit_test(test_used_index_jumps_within_the_ring),
