@@ -59,19 +59,6 @@ static inline void wire_hdr_order(struct wire_hdr *h, bool swap)
 	h->flags = order16(swap, h->flags);
 }
 
-/* The header of a message that goes out in our byte order; p may have any alignment. */
-static inline void wire_hdr_put(uint8_t *p, uint32_t src, uint32_t dst, uint16_t len)
-{
-	const uint32_t reserved = 0;
-	const uint16_t flags = 0;
-
-	memcpy(p + offsetof(struct wire_hdr, src), &src, sizeof(src));
-	memcpy(p + offsetof(struct wire_hdr, dst), &dst, sizeof(dst));
-	memcpy(p + offsetof(struct wire_hdr, reserved), &reserved, sizeof(reserved));
-	memcpy(p + offsetof(struct wire_hdr, len), &len, sizeof(len));
-	memcpy(p + offsetof(struct wire_hdr, flags), &flags, sizeof(flags));
-}
-
 /*
  * Decodes and validates a name service message; -EPROTO for a wrong length, an
  * empty name or an address that cannot be one. The name is always terminated.
