@@ -211,6 +211,6 @@ ping_pong()
 		server=$started
 	done
 	run -0 rpmsg-send -b rpmsg0 -n sink 'the last one'
-	wait_for grep -q "$(printf 'the last one' | xxd -p)" "$out"
+	wait_for grep -q "$(printf 'the last one' | od -An -tx1 | tr -d ' \n')" "$out"
 	alive "$listener"
 }

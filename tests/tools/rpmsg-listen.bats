@@ -245,8 +245,8 @@ rpmsg0 h>r clock 0x63>0x32 [4] moin'
 	kill -CONT "$reader"
 	exits 0 waited "$started"
 	wait_for lines 4000 "$back"
-	sed 's/.*#//' "$back" | xxd -r -p >got
-	tr -d '\n' <numbers | cmp - got
+	sed 's/.*#//' "$back" | tr -d '\n' | tr A-F a-f >got
+	tr -d '\n' <numbers | od -An -v -tx1 | tr -d ' \n' | cmp - got
 }
 
 @test "-w: nothing is printed but the end, and all messages are in the capture in order" {
