@@ -10,7 +10,7 @@
 
 #include "core/core.h"
 
-/* Where an address comes often, the table of the low ones answers; it is small enough up to here. */
+/* Addresses below it, which all that are given out are for long, have a table of their own. */
 #define LOW_MAX (1u << 17)
 
 int addr_table_init(struct addr_table *t)

@@ -448,8 +448,16 @@ static void close_bus(struct rpmsg_bus *bus)
 	.cancel = cancel, \
 	.close = close_bus
 
-static const struct backend_ops host_ops = { .send = tx_send_host, .spin = rx_spin_host, SHARED_OPS };
-static const struct backend_ops remote_ops = { .send = tx_send_remote, .spin = rx_spin_remote, SHARED_OPS };
+static const struct backend_ops host_ops = {
+	.send = tx_send_host,
+	.spin = rx_spin_host,
+	SHARED_OPS,
+};
+static const struct backend_ops remote_ops = {
+	.send = tx_send_remote,
+	.spin = rx_spin_remote,
+	SHARED_OPS,
+};
 
 static int open_fds(struct virtio_bus *vb)
 {

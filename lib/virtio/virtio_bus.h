@@ -42,7 +42,7 @@ struct tx {
 	struct lock lock;
 	bool up;
 	size_t limit;          /* lengths below it can be sent: mtu + 1, or 0 while down */
-	size_t quick_limit;    /* the same, or 0 if the ring is of another kind than the quick way knows */
+	size_t quick_limit;    /* the same for the quick way; 0 also for rings it does not know, or a full one */
 	unsigned q;
 	uint32_t mtu;
 	struct queue queue;
@@ -105,7 +105,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 void virtio_link_control(struct virtio_bus *vb);
 /* Counts and logs a malformed entry; a broken queue takes the link down. Lock of the queue held. */
 void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
-/* What a spin leaves out most of the time: looks at the fds without sleep; things handled or -errno. */
+/* Looks at the fds without sleep, as a spin does now and then: things handled or -errno. */
 int virtio_look(struct virtio_bus *vb);
 /* Announcements that found no buffer go out when one is back. */
 void virtio_flush_ns(struct virtio_bus *vb);
@@ -132,7 +132,7 @@ bool tx_arm(struct virtio_bus *vb);
 /* virtio_rx.c */
 int rx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void rx_fini(struct virtio_bus *vb);
-/* Delivers at most max messages; tells the other side of returned buffers. Count. With bus->lock. */
+/* Delivers max messages at most and tells the other side of returned buffers. With bus->lock. */
 int rx_messages(struct virtio_bus *vb, int max);
 /* rpmsg_bus_spin(). */
 int rx_spin_host(struct rpmsg_bus *bus, int max);

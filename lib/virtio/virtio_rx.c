@@ -269,7 +269,7 @@ struct usual {
 	uint16_t head;
 };
 
-/* Shows the next message, which stays the ring's. Each word is read once and checked; false: next_any() does it. */
+/* Shows the next message, which stays the ring's. Reads each word once. False: next_any() does it. */
 static inline __attribute__((always_inline)) bool next_usual(struct virtio_bus *vb, struct usual *m,
 							     bool host)
 {

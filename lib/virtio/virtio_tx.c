@@ -8,6 +8,24 @@
 #include "virtio/barrier.h"
 #include "virtio/virtio_bus.h"
 
+/* With tx.lock: the queue is not full, if it was. */
+static void note_room(struct virtio_bus *vb)
+{
+	struct tx *tx = &vb->tx;
+	bool native = vb->host ? tx->queue.drv.native_event : tx->queue.dev.native_event;
+
+	tx->full_since_ms = 0;
+	tx->quick_limit = native ? tx->limit : 0;
+}
+
+/* With tx.lock: it is; the next one sent takes the long way and says that there is room. */
+static void note_full(struct virtio_bus *vb)
+{
+	if (!vb->tx.full_since_ms)
+		vb->tx.full_since_ms = virtio_now_ms();
+	vb->tx.quick_limit = 0;
+}
+
 int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 {
 	struct tx *tx = &vb->tx;
@@ -27,11 +45,9 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 		vring_driver_describe(&tx->queue.drv, (uint16_t)id,
 				      vb->tx_addr + (uint64_t)id * vb->buffer_size, 0, false);
 	tx->mtu = vb->buffer_size - WIRE_HDR_SIZE;
-	tx->full_since_ms = 0;
 	tx->limit = (size_t)tx->mtu + 1;
-	tx->quick_limit = vb->host ? (tx->queue.drv.native_event ? tx->limit : 0) :
-				     (tx->queue.dev.native_event ? tx->limit : 0);
 	tx->up = true;
+	note_room(vb);
 	return 0;
 }
 
@@ -131,6 +147,8 @@ static void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
 		vring_driver_add_again(&tx->queue.drv, b->buf.head, n);
 	else
 		vring_device_return(&tx->queue.dev, b->buf.head, n);
+	if (tx->full_since_ms)
+		note_room(vb);
 	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
 		       vring_device_call_needed(&tx->queue.dev))
 		vb->link->ops->notify(vb->link, tx->q);
@@ -151,8 +169,8 @@ uint32_t tx_free(struct virtio_bus *vb)
 	} else {
 		n = tx->n_spare + vring_device_available(&tx->queue.dev);
 	}
-	if (n)
-		tx->full_since_ms = 0;
+	if (n && tx->full_since_ms)
+		note_room(vb);
 	return n;
 }
 
@@ -260,8 +278,7 @@ static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_
 {
 	if (!vb->tx.up)
 		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
-	if (!vb->tx.full_since_ms)
-		vb->tx.full_since_ms = virtio_now_ms();
+	note_full(vb);
 	if (!wait)
 		return fail(ENOMEM, "no transmit buffer is free (%u of %u are out)", vb->num, vb->num);
 	return wait_take(vb, b);
@@ -344,7 +361,6 @@ static int send_locked(struct virtio_bus *vb, struct channel *ch, uint32_t src, 
 	if (__builtin_expect(vb->bus.recorder != NULL, 0))
 		record(vb, h, data);
 	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len));
-	tx->full_since_ms = 0;
 	poke(&ch->tx, ch->tx + 1);
 out:
 	lock_drop(&tx->lock);
@@ -455,8 +471,9 @@ static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, 
 	return 0;
 }
 
-static __attribute__((noinline)) int send_long_host(struct endpoint *e, const void *data, size_t len,
-						    uint32_t src, uint32_t dst, bool wait)
+static __attribute__((noinline)) int send_long_host(struct endpoint *e, const void *data,
+						    size_t len, uint32_t src, uint32_t dst,
+						    bool wait)
 {
 	return send_quick(e, data, len, src, dst, wait, true, false);
 }

@@ -353,7 +353,7 @@ static inline void vring_driver_relen(struct vring_driver *vq, uint16_t id, uint
 	vring_keep32(&vq->vr.desc[id].len, len);
 }
 
-/* After each single add: whether the device wants to be told of it. Needs native_event. Has the fence. */
+/* After each single add: whether the device wants to be told. Needs native_event; has the fence. */
 static inline bool vring_driver_kick_each(struct vring_driver *vq)
 {
 	const uint16_t now = (uint16_t)vq->n_added;

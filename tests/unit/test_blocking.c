@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "loop_bus.h"
 
@@ -246,6 +247,45 @@ static void test_blocking_send_in_callback(void **state)
 	assert_int_equal(received, 20000);
 }
 
+static uint32_t held_ms(struct rpmsg_bus *bus)
+{
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+
+	assert_int_equal(rpmsg_bus_get_info(bus, &info), 0);
+	assert_int_equal(info.tx_free, 0);
+	return info.tx_held_ms;
+}
+
+static void fill_up(struct rpmsg_endpoint *e)
+{
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(rpmsg_trysend(e, "16 bytes of text", 16), 0);
+	assert_int_equal(rpmsg_trysend(e, "16 bytes of text", 16), -ENOMEM);
+}
+
+static void full_again(struct rpmsg_endpoint *e, struct rpmsg_bus *from, struct rpmsg_bus *to)
+{
+	uint64_t end = now_ms() + 60;
+
+	fill_up(e);
+	while (now_ms() < end)
+		usleep(1000);
+	assert_true(held_ms(from) >= 50);
+	assert_true(rpmsg_bus_dispatch(to, 0) >= 8);
+	end = now_ms();
+	fill_up(e);
+	assert_true(held_ms(from) <= now_ms() - end);
+}
+
+/* How long the ring has been full counts from when it last became so. */
+static void test_held_since(void **state)
+{
+	(void)state;
+	r = bind_addr(lb.remote, count_cb, NULL, 77, 5);
+	full_again(h, lb.host, lb.remote);
+	full_again(r, lb.remote, lb.host);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -253,7 +293,7 @@ int main(void)
 		T(test_blocked_sender_is_woken), T(test_many_blocked_senders),
 		T(test_time_limit),              T(test_cancelled),
 		T(test_link_goes_down_under_a_sender), T(test_destroy_under_traffic),
-		T(test_blocking_send_in_callback),
+		T(test_blocking_send_in_callback), T(test_held_since),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
