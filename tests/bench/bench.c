@@ -38,8 +38,8 @@ struct job {
 
 /* What the two processes share beside the link. */
 struct shared {
-	struct line go;   /* number of the job that the child is to do */
-	struct line done;
+	struct line go;    /* number of the job that the child is to do */
+	struct line ready; /* number of the job that it waits for */
 	struct job job;
 	struct line ping;
 	struct ring ring;
@@ -318,10 +318,10 @@ __attribute__((noreturn)) static void child_main(void)
 
 	station_open(&s, RPMSG_SIDE_REMOTE);
 	for (uint32_t i = 1;; i++) {
+		line_set(&shared->ready, i);
 		while (!line_is(&shared->go, i))
 			relax();
 		child_do(&s, &shared->job);
-		line_set(&shared->done, i);
 	}
 }
 
@@ -355,6 +355,13 @@ static void parent_do(struct station *s, const struct job *job)
 	}
 }
 
+/* Until it is ready for the job of that number, and has nothing left of those before. */
+static void wait_for_child(uint32_t number)
+{
+	while (!line_is(&shared->ready, number))
+		relax();
+}
+
 /* Both sides' parts of a job, from start to the later end: ns a message. */
 static double both_do(struct station *s, enum job_kind kind, uint32_t len, uint32_t n)
 {
@@ -366,8 +373,7 @@ static double both_do(struct station *s, enum job_kind kind, uint32_t len, uint3
 	start = now_ns();
 	line_set(&shared->go, number);
 	parent_do(s, &shared->job);
-	while (!line_is(&shared->done, number))
-		relax();
+	wait_for_child(number + 1);
 	return (now_ns() - start) / n;
 }
 
@@ -445,6 +451,7 @@ static void bench_pair(void)
 	start_child();
 	pin(0);
 	station_open(&s, RPMSG_SIDE_HOST);
+	wait_for_child(1);
 	printf("\n%-41s %8s %9s - %-7s %8s %7s %8s\n", "two processes, polling", "ns", "least", "most",
 	       "ring", "times", "line");
 	for (uint32_t len = 16; len <= 496; len += 480) {

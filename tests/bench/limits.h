@@ -15,7 +15,7 @@
 #define RING_SLOTS 256u
 #define SLOT_MAX 512u
 
-/* Each side keeps the other's index as it saw it last, and looks again only if that is not enough. */
+/* Each side keeps the other's index as it saw it last, until that is not enough. */
 struct ring {
 	_Alignas(LINE_SIZE) uint32_t head;
 	uint32_t tail_seen;
