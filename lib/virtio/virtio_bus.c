@@ -41,6 +41,11 @@ static void clear_fd(int fd)
 		return; /* nothing in it */
 }
 
+void virtio_wake(struct virtio_bus *vb)
+{
+	signal_fd(vb->wake_fd);
+}
+
 void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken)
 {
 	struct rpmsg_bus *bus = &vb->bus;
@@ -169,7 +174,7 @@ void virtio_link_control(struct virtio_bus *vb)
 	lock_drop(&vb->tx.lock);
 	lock_drop(&vb->bus.lock);
 	if (peek(&vb->pending) != LINK_SAME)
-		signal_fd(vb->wake_fd);
+		virtio_wake(vb);
 }
 
 static void come_up(struct virtio_bus *vb)
@@ -291,6 +296,7 @@ static int ring_messages(struct virtio_bus *vb)
 		return 0;
 	lock_take(&vb->bus.lock);
 	vb->rx_kicked = false;
+	rx_disarm(vb);
 	while (n < DISPATCH_MAX && peek(&vb->pending) == LINK_SAME && !peek(&vb->broken)) {
 		n += rx_messages(vb, DISPATCH_MAX - n);
 		if (n < DISPATCH_MAX && !rx_arm(vb))
@@ -298,7 +304,7 @@ static int ring_messages(struct virtio_bus *vb)
 	}
 	lock_drop(&vb->bus.lock);
 	if (n >= DISPATCH_MAX || peek(&vb->pending) != LINK_SAME)
-		signal_fd(vb->wake_fd);
+		virtio_wake(vb);
 	if (__atomic_load_n(&vb->mem->lost, __ATOMIC_RELAXED))
 		vb->link->ops->reset(vb->link);
 	return n;

@@ -46,6 +46,7 @@ struct tx {
 	unsigned q;
 	uint32_t mtu;
 	struct queue queue;
+	bool polled;           /* somebody waits on the bus's fd for a buffer */
 	bool leader;           /* somebody sleeps on the event fd */
 	uint32_t followers;
 	uint32_t seq;          /* futex: the leader looked at the ring */
@@ -109,6 +110,8 @@ void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
 int virtio_look(struct virtio_bus *vb);
 /* Announcements that found no buffer go out when one is back. */
 void virtio_flush_ns(struct virtio_bus *vb);
+/* Makes the bus's fd readable. */
+void virtio_wake(struct virtio_bus *vb);
 /* True once for each rpmsg_bus_cancel(). */
 bool virtio_take_cancel(struct virtio_bus *vb);
 uint64_t virtio_now_ms(void);
@@ -141,6 +144,8 @@ int rx_spin_remote(struct rpmsg_bus *bus, int max);
 void rx_flush(struct virtio_bus *vb);
 /* Asks to be notified; true if something is there already. With bus->lock. */
 bool rx_arm(struct virtio_bus *vb);
+/* Asks not to be: we look by ourselves. With bus->lock. */
+void rx_disarm(struct virtio_bus *vb);
 struct rpmsg_held *rx_hold(struct endpoint *e, const void *data);
 
 #endif

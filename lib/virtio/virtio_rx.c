@@ -81,6 +81,14 @@ bool rx_arm(struct virtio_bus *vb)
 	return vb->host ? vring_driver_arm(&vb->rx.queue.drv) : vring_device_arm(&vb->rx.queue.dev);
 }
 
+void rx_disarm(struct virtio_bus *vb)
+{
+	if (vb->host)
+		vring_driver_disarm(&vb->rx.queue.drv);
+	else
+		vring_device_disarm(&vb->rx.queue.dev);
+}
+
 /* ---- one message ---- */
 
 static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_hdr h,
@@ -351,6 +359,8 @@ static __attribute__((noinline)) int look(struct virtio_bus *vb)
 	lock_drop(&vb->bus.lock);
 	n = virtio_look(vb);
 	lock_take(&vb->bus.lock);
+	if (vb->bus.up)
+		rx_disarm(vb);
 	return n;
 }
 

@@ -26,6 +26,15 @@ static void note_full(struct virtio_bus *vb)
 	vb->tx.quick_limit = 0;
 }
 
+/* Nobody waits for a buffer: the other side need not tell of one. With tx.lock. */
+static void disarm(struct virtio_bus *vb)
+{
+	if (vb->host)
+		vring_driver_disarm(&vb->tx.queue.drv);
+	else
+		vring_device_disarm(&vb->tx.queue.dev);
+}
+
 int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 {
 	struct tx *tx = &vb->tx;
@@ -48,6 +57,7 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	tx->limit = (size_t)tx->mtu + 1;
 	tx->up = true;
 	note_room(vb);
+	disarm(vb);
 	return 0;
 }
 
@@ -229,6 +239,12 @@ static int lead(struct virtio_bus *vb, int timeout_ms)
 		err = sleep_on_fd(vb, event_fd, timeout_ms);
 		lock_take(&tx->lock);
 	}
+	if (tx->up)
+		disarm(vb);
+	/* Whoever polls for a buffer was to be told by what we have read. */
+	if (tx->polled)
+		virtio_wake(vb);
+	tx->polled = false;
 	tx->leader = false;
 	__atomic_add_fetch(&tx->seq, 1, __ATOMIC_RELAXED);
 	if (tx->followers)
@@ -512,14 +528,16 @@ int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)
 int tx_poll(struct endpoint *e)
 {
 	struct virtio_bus *vb = virtio_of(e->bus);
+	struct tx *tx = &vb->tx;
 	int mask = 0;
 
-	lock_take(&vb->tx.lock);
-	if (!vb->tx.up)
+	lock_take(&tx->lock);
+	if (!tx->up)
 		mask = POLLERR;
 	else if (tx_free(vb) || (tx_arm(vb) && tx_free(vb)))
 		mask = POLLOUT;
-	lock_drop(&vb->tx.lock);
+	tx->polled = !mask;
+	lock_drop(&tx->lock);
 	return mask;
 }
 
