@@ -204,6 +204,12 @@ static void go_down(struct virtio_bus *vb)
 {
 	bool was_up = vb->bus.up;
 
+	/* What the other side sent before it went was accepted there. */
+	if (was_up && !peek(&vb->mem->lost)) {
+		lock_take(&vb->bus.lock);
+		rx_drain(vb);
+		lock_drop(&vb->bus.lock);
+	}
 	drop_mem(vb);
 	lock_take(&vb->bus.lock);
 	lock_take(&vb->tx.lock);

@@ -137,6 +137,8 @@ int rx_init(struct virtio_bus *vb, const struct vring_options *opt);
 void rx_fini(struct virtio_bus *vb);
 /* Delivers max messages at most and tells the other side of returned buffers. With bus->lock. */
 int rx_messages(struct virtio_bus *vb, int max);
+/* The link went: delivers what it had brought, and returns nothing. With bus->lock. */
+void rx_drain(struct virtio_bus *vb);
 /* rpmsg_bus_spin(). */
 int rx_spin_host(struct rpmsg_bus *bus, int max);
 int rx_spin_remote(struct rpmsg_bus *bus, int max);

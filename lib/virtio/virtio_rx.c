@@ -344,6 +344,13 @@ static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb,
 	return n;
 }
 
+void rx_drain(struct virtio_bus *vb)
+{
+	for (uint32_t i = 0; i < vb->num && !peek(&vb->broken); i++)
+		if (!next_any(vb))
+			return;
+}
+
 int rx_messages(struct virtio_bus *vb, int max)
 {
 	return vb->host ? messages(vb, max, true) : messages(vb, max, false);
