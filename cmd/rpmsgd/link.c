@@ -107,6 +107,21 @@ static int shm_open_link(struct served *b)
 	return 0;
 }
 
+/* ---- vhost-user:SOCKET[,size=N][,inband] ---- */
+
+static bool vhost_ok(const char *link)
+{
+	return link[strlen("vhost-user:")];
+}
+
+static int vhost_open_link(struct served *b)
+{
+	struct rpmsg_bus_options opt = bus_options(b);
+
+	b->side[1].bus = rpmsg_bus_open(b->link, &opt);
+	return b->side[1].bus ? 0 : tell(b);
+}
+
 /* ---- all kinds ---- */
 
 static int not_yet(struct served *b)
@@ -128,7 +143,7 @@ static const struct kind {
 } kinds[] = {
 	{ "loop", true, loop_ok, loop_open },
 	{ "shm:", false, shm_ok, shm_open_link },
-	{ "vhost-user:", false, any_ok, not_yet },
+	{ "vhost-user:", false, vhost_ok, vhost_open_link },
 	{ "/dev/rpmsg_ctrl", false, any_ok, not_yet },
 	{ "rproc:", false, any_ok, not_yet },
 };

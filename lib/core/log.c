@@ -10,7 +10,7 @@ static _Thread_local char detail[512];
 
 void log_say(const struct rpmsg_log *log, enum rpmsg_log_level level, const char *fmt, ...)
 {
-	char text[512];
+	char text[1024];
 	va_list ap;
 
 	if (!log->fn)

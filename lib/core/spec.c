@@ -22,7 +22,8 @@ static int check_geometry(const struct link_options *lo)
 
 static struct link_options link_options(const struct rpmsg_bus_options *opt)
 {
-	struct link_options lo = { NUM_DEFAULT, SIZE_DEFAULT, VIRTIO_FEATURES };
+	struct link_options lo = { .num = NUM_DEFAULT, .buffer_size = SIZE_DEFAULT,
+				   .features = VIRTIO_FEATURES };
 
 	if (!opt)
 		return lo;
@@ -34,26 +35,47 @@ static struct link_options link_options(const struct rpmsg_bus_options *opt)
 	return lo;
 }
 
-/* ",num=N,size=N" behind a name; what names the whole SPEC in errors. */
-static int parse_geometry(char *text, const char *spec, struct link_options *lo)
+static int parse_number(const char *spec, const char *name, const char *text, uint32_t *to)
 {
-	char *save = NULL;
+	unsigned long n;
+	char *end;
 
-	for (char *item = strtok_r(text, ",", &save); item; item = strtok_r(NULL, ",", &save)) {
-		char *value = strchr(item, '='), *end;
-		unsigned long n;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || n > UINT32_MAX)
+		return fail(EINVAL, "%s: %s='%s' is not a number", spec, name, text);
+	*to = (uint32_t)n;
+	return 0;
+}
+
+/*
+ * Cuts the options off a SPEC's name and parses them. A guest says itself how many
+ * buffers there are; shm has no messages to notify by.
+ */
+static int parse_options(char *name, const char *spec, bool guest, struct link_options *lo)
+{
+	char *save = NULL, *text = strchr(name, ',');
+	int err = 0;
+
+	if (!text)
+		return check_geometry(lo);
+	*text++ = '\0';
+	for (char *item = strtok_r(text, ",", &save); item && !err; item = strtok_r(NULL, ",", &save)) {
+		char *value = strchr(item, '=');
 
 		if (value)
 			*value++ = '\0';
-		if (!value || (strcmp(item, "num") && strcmp(item, "size")))
-			return fail(EINVAL, "%s: unknown option '%s' (num=N, size=N)", spec, item);
-		errno = 0;
-		n = strtoul(value, &end, 10);
-		if (*value < '0' || *value > '9' || *end || errno || n > UINT32_MAX)
-			return fail(EINVAL, "%s: %s='%s' is not a number", spec, item, value);
-		*(item[0] == 'n' ? &lo->num : &lo->buffer_size) = (uint32_t)n;
+		if (value && !strcmp(item, "size"))
+			err = parse_number(spec, item, value, &lo->buffer_size);
+		else if (value && !guest && !strcmp(item, "num"))
+			err = parse_number(spec, item, value, &lo->num);
+		else if (!value && guest && !strcmp(item, "inband"))
+			lo->inband = true;
+		else
+			err = fail(EINVAL, "%s: unknown option '%s' (%s)", spec, item,
+				   guest ? "size=N, inband" : "num=N, size=N");
 	}
-	return check_geometry(lo);
+	return err ? err : check_geometry(lo);
 }
 
 static struct rpmsg_bus *open_shm(const char *spec, const struct rpmsg_bus_options *opt)
@@ -62,20 +84,17 @@ static struct rpmsg_bus *open_shm(const char *spec, const struct rpmsg_bus_optio
 	struct rpmsg_log log = { opt ? opt->log : NULL, opt ? opt->log_arg : NULL };
 	struct link_options lo = link_options(opt);
 	struct rpmsg_bus *bus = NULL;
-	char *name = strdup(spec + strlen("shm:")), *more;
+	char *name = strdup(spec + strlen("shm:"));
 	struct link *link;
 
 	if (!name)
 		return NULL;
-	more = strchr(name, ',');
-	if (more)
-		*more++ = '\0';
+	if (parse_options(name, spec, false, &lo))
+		goto out;
 	if (!rpmsg_bus_name_valid(name)) {
 		fail(EINVAL, "%s: '%s' is not a valid name", spec, name);
 		goto out;
 	}
-	if (parse_geometry(more ? more : name + strlen(name), spec, &lo))
-		goto out;
 	link = link_shm_open(name, side, &lo, &log);
 	if (link)
 		bus = virtio_bus_create(link, name, opt);
@@ -84,9 +103,37 @@ out:
 	return bus;
 }
 
+static struct rpmsg_bus *open_vhost(const char *spec, const struct rpmsg_bus_options *opt)
+{
+	struct rpmsg_log log = { opt ? opt->log : NULL, opt ? opt->log_arg : NULL };
+	struct link_options lo = link_options(opt);
+	struct rpmsg_bus *bus = NULL;
+	char *path = strdup(spec + strlen("vhost-user:"));
+	struct link *link;
+
+	if (!path)
+		return NULL;
+	if (opt && opt->side == RPMSG_SIDE_HOST) {
+		fail(EOPNOTSUPP, "%s: the guest is the host side, we are the remote", spec);
+		goto out;
+	}
+	if (parse_options(path, spec, true, &lo))
+		goto out;
+	if (!*path) {
+		fail(EINVAL, "%s: no socket is named", spec);
+		goto out;
+	}
+	link = link_vhost_open(path, &lo, &log);
+	if (link)
+		bus = virtio_bus_create(link, "vhost-user", opt);
+out:
+	free(path);
+	return bus;
+}
+
 struct rpmsg_bus *rpmsg_bus_open(const char *spec, const struct rpmsg_bus_options *options)
 {
-	static const char *const later[] = { "/dev/rpmsg", "vhost-user:", "rproc:" };
+	static const char *const later[] = { "/dev/rpmsg", "rproc:" };
 
 	if (!spec || !*spec || (options && options->size != sizeof(*options))) {
 		fail(EINVAL, "no bus SPEC, or rpmsg_bus_options.size is not set");
@@ -99,6 +146,8 @@ struct rpmsg_bus *rpmsg_bus_open(const char *spec, const struct rpmsg_bus_option
 		}
 	if (!strncmp(spec, "shm:", 4))
 		return open_shm(spec, options);
+	if (!strncmp(spec, "vhost-user:", strlen("vhost-user:")))
+		return open_vhost(spec, options);
 	if (!strchr(spec, '/') && !rpmsg_bus_name_valid(spec)) {
 		fail(EINVAL, "'%s' is not a bus: a NAME, a socket's path, or shm:NAME", spec);
 		return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A link: two vrings in shared memory and a way to notify, joining two sides.
- * An implementation (shm; later vhost-user, foreign memory) brings it up and
+ * An implementation (shm, vhost-user; later foreign memory) brings it up and
  * says when it goes down; the virtio bus does the rest. Queue 0 is where the
  * host receives, queue 1 where it sends. Used by one thread at a time, but for notify.
  */
@@ -57,7 +57,10 @@ struct link_ops {
 	 * control_fd stays readable while there is more.
 	 */
 	enum link_change (*control)(struct link *link);
-	/* Tells the other side about queue q. Any thread. Never blocks, never raises a signal. */
+	/*
+	 * Tells the other side about queue q. Any thread, with that queue's lock. Never
+	 * blocks, never raises a signal.
+	 */
 	void (*notify)(struct link *link, unsigned q);
 	/* Drops the connection (broken ring): control reports LINK_DOWN next. */
 	void (*reset)(struct link *link);
@@ -75,8 +78,18 @@ struct link {
 	struct vring_regions regions;
 	uint64_t features;    /* negotiated */
 	uint32_t generation;  /* bring-ups as the host counts them */
-	uint32_t num;
+	uint32_t num;         /* of the larger ring */
 	uint32_t buffer_size;
+	/*
+	 * Device side: the available index at which queue q goes on. Set by the link for
+	 * LINK_UP, and by the bus when it has left the ring.
+	 */
+	uint16_t base[2];
+	/*
+	 * The memory stays in use over there when the link goes down: from then on we
+	 * neither write to it nor rely on what is in it.
+	 */
+	bool borrowed;
 	uint8_t *buffers[2];        /* host side: what it posts on queue q */
 	uint64_t buffers_addr[2];   /* the same in the device's terms */
 	/*
@@ -88,18 +101,26 @@ struct link {
 
 	/* loop: who dispatches each side, so that a wait that cannot end is seen */
 	struct link_loop *loop;
-	struct rpmsg_log *log;
+	const struct rpmsg_log *log; /* the caller's of open, then the bus's */
 };
 
 struct link_options {
 	uint32_t num;
 	uint32_t buffer_size;
 	uint64_t features; /* offered or accepted */
+	bool inband;       /* vhost-user: offer notifications by messages */
 };
 
 /* shm.c. NULL and errno, with rpmsg_error_detail(). */
 struct link *link_shm_open(const char *name, enum rpmsg_side side, const struct link_options *opt,
 			   struct rpmsg_log *log);
+/*
+ * vhost_user.c: the remote processor of a guest that connects to the socket at path.
+ * One guest at a time; the next may come when it has gone. NULL and errno, with
+ * rpmsg_error_detail().
+ */
+struct link *link_vhost_open(const char *path, const struct link_options *opt,
+			     struct rpmsg_log *log);
 /*
  * loop.c: both ends, which come up at the first control call of each; pair[0] is
  * the host's. When one is closed or reset the other goes down, and both stay so.

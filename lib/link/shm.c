@@ -12,12 +12,12 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "link/listen.h"
 #include "link/shm.h"
 
 #define BACKLOG 8
@@ -150,31 +150,15 @@ static enum link_change host_control(struct shm_link *s)
 	return LINK_SAME;
 }
 
-/*
- * The socket appears under its name only when it listens, so that a remote that
- * sees it can connect. Whoever left one there had the lock that is now ours.
- */
 static int host_serve(struct shm_link *s)
 {
-	struct sockaddr_un tmp = { .sun_family = AF_UNIX };
 	struct epoll_event ev = { .events = EPOLLIN };
-	int n = snprintf(tmp.sun_path, sizeof(tmp.sun_path), "%s.new", s->addr.sun_path);
 
-	if (n < 0 || (size_t)n >= sizeof(tmp.sun_path))
-		return fail(ENAMETOOLONG, "%s: too long for a socket", s->addr.sun_path);
-	s->wake_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	s->wake_fd = listen_at(&s->addr, SOCK_SEQPACKET, BACKLOG);
 	if (s->wake_fd < 0)
-		return fail(errno, "%s: socket: %s", s->end.name, strerror(errno));
-	unlink(tmp.sun_path);
-	if (bind(s->wake_fd, (struct sockaddr *)&tmp, sizeof(tmp)))
-		return fail(errno, "%s: %s", tmp.sun_path, strerror(errno));
-	if (chmod(tmp.sun_path, 0600) || listen(s->wake_fd, BACKLOG) ||
-	    epoll_ctl(s->end.link.control_fd, EPOLL_CTL_ADD, s->wake_fd, &ev) ||
-	    rename(tmp.sun_path, s->addr.sun_path)) {
-		n = errno;
-		unlink(tmp.sun_path);
-		return fail(n, "%s: %s", s->addr.sun_path, strerror(n));
-	}
+		return s->wake_fd;
+	if (epoll_ctl(s->end.link.control_fd, EPOLL_CTL_ADD, s->wake_fd, &ev))
+		return fail(errno, "%s: %s", s->end.name, strerror(errno));
 	return 0;
 }
 

@@ -11,9 +11,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "link/event.h"
 #include "link/shm.h"
 
 void shm_end_warn(struct shm_end *end, const char *fmt, ...)
@@ -196,18 +196,12 @@ static int check_rings(struct shm_end *end, const struct shm_setup *setup)
 	return 0;
 }
 
-/*
- * No file type and a write of nothing that succeeds: only an eventfd. Another
- * kind of fd could block us or raise SIGPIPE.
- */
+/* Another kind of fd could block us or raise SIGPIPE. */
 static bool is_event(int fd)
 {
-	const uint64_t none = 0;
 	int flags = fcntl(fd, F_GETFL);
-	struct stat st;
 
-	return flags >= 0 && (flags & O_NONBLOCK) && !fstat(fd, &st) && !(st.st_mode & S_IFMT) &&
-	       write(fd, &none, sizeof(none)) == sizeof(none);
+	return flags >= 0 && (flags & O_NONBLOCK) && event_fd_valid(fd);
 }
 
 static int check_setup(struct shm_end *end, const struct shm_message *msg)
@@ -411,12 +405,7 @@ void shm_end_fini(struct shm_end *end)
 
 void shm_end_notify(struct link *link, unsigned q)
 {
-	const struct shm_end *end = container_of(link, struct shm_end, link);
-	const uint64_t one = 1;
-
-	/* A counter that is full wakes the other side just as well. */
-	if (write(end->call_fd[q], &one, sizeof(one)) < 0)
-		return;
+	event_fd_signal(container_of(link, struct shm_end, link)->call_fd[q]);
 }
 
 void shm_end_reset(struct link *link)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "link/event.h"
 #include "virtio/virtio_bus.h"
 
 #define DISPATCH_MAX 1024    /* messages a dispatch, so that link control has its turn */
@@ -25,25 +26,9 @@ uint64_t virtio_now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	if (write(fd, &one, sizeof(one)) < 0)
-		return; /* full: it is readable already */
-}
-
-static void clear_fd(int fd)
-{
-	uint64_t count;
-
-	if (read(fd, &count, sizeof(count)) < 0)
-		return; /* nothing in it */
-}
-
 void virtio_wake(struct virtio_bus *vb)
 {
-	signal_fd(vb->wake_fd);
+	event_fd_signal(vb->wake_fd);
 }
 
 void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken)
@@ -99,6 +84,22 @@ static int watch_queues(struct virtio_bus *vb)
 			return err;
 	}
 	return 0;
+}
+
+int virtio_device_init(struct virtio_bus *vb, struct vring_device *dev, unsigned q,
+		       const struct vring_options *opt)
+{
+	struct vring_options at_base = *opt;
+
+	at_base.resume = vb->link->borrowed;
+	at_base.base = vb->link->base[q];
+	return vring_device_init(dev, &vb->link->ring[q], &vb->link->regions, &at_base);
+}
+
+void virtio_device_fini(struct virtio_bus *vb, struct vring_device *dev, unsigned q, uint32_t n)
+{
+	vb->link->base[q] = (uint16_t)(dev->avail_idx - n);
+	vring_device_fini(dev);
 }
 
 /* Sets up this generation's queues. With both locks. */
@@ -240,7 +241,7 @@ bool virtio_take_cancel(struct virtio_bus *vb)
 {
 	if (!__atomic_exchange_n(&vb->cancelled, false, __ATOMIC_ACQ_REL))
 		return false;
-	clear_fd(vb->cancel_fd);
+	event_fd_clear(vb->cancel_fd);
 	return true;
 }
 
@@ -249,7 +250,7 @@ static void cancel(struct rpmsg_bus *bus)
 	struct virtio_bus *vb = virtio_of(bus);
 
 	__atomic_store_n(&vb->cancelled, true, __ATOMIC_RELEASE);
-	signal_fd(vb->cancel_fd);
+	event_fd_signal(vb->cancel_fd);
 }
 
 /* One event of the epoll set. Number of things handled, or -EINTR. */
@@ -260,7 +261,7 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 		virtio_link_control(vb);
 		return link_changes(vb);
 	case FD_WAKE:
-		clear_fd(vb->wake_fd);
+		event_fd_clear(vb->wake_fd);
 		vb->rx_kicked = true;
 		return link_changes(vb);
 	case FD_CANCEL:
@@ -268,7 +269,7 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 	default:
 		if (what - FD_QUEUE0 != vb->rx.q || vb->event_fd[vb->rx.q] < 0)
 			return 0;
-		clear_fd(vb->event_fd[vb->rx.q]);
+		event_fd_clear(vb->event_fd[vb->rx.q]);
 		vb->rx_kicked = true;
 		return 0;
 	}
@@ -514,6 +515,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 		errno = -err;
 		return NULL;
 	}
+	link->log = &vb->bus.log;
 	if (link->loop && !vb->host)
 		vb->bus.recorder = NULL; /* the host's end records each message once */
 	bus_start(&vb->bus);

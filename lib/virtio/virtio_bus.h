@@ -108,6 +108,10 @@ void virtio_link_control(struct virtio_bus *vb);
 void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
 /* Looks at the fds without sleep, as a spin does now and then: things handled or -errno. */
 int virtio_look(struct virtio_bus *vb);
+/* A device's queue q, from where the link says; and where it stopped, less n taken and not used. */
+int virtio_device_init(struct virtio_bus *vb, struct vring_device *dev, unsigned q,
+		       const struct vring_options *opt);
+void virtio_device_fini(struct virtio_bus *vb, struct vring_device *dev, unsigned q, uint32_t n);
 /* Announcements that found no buffer go out when one is back. */
 void virtio_flush_ns(struct virtio_bus *vb);
 /* Makes the bus's fd readable. */

@@ -31,7 +31,7 @@ int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	if (vb->host)
 		err = vring_driver_init(&rx->queue.drv, &vb->link->ring[rx->q], opt);
 	else
-		err = vring_device_init(&rx->queue.dev, &vb->link->ring[rx->q], &vb->link->regions, opt);
+		err = virtio_device_init(vb, &rx->queue.dev, rx->q, opt);
 	if (err) {
 		free(rx->copy);
 		rx->copy = NULL;
@@ -49,7 +49,7 @@ void rx_fini(struct virtio_bus *vb)
 	if (vb->host)
 		vring_driver_fini(&rx->queue.drv);
 	else
-		vring_device_fini(&rx->queue.dev);
+		virtio_device_fini(vb, &rx->queue.dev, rx->q, 0);
 	free(rx->copy);
 	rx->copy = NULL;
 }
@@ -460,9 +460,13 @@ struct rpmsg_held *rx_hold(struct endpoint *e, const void *data)
 
 	if (!vb->rx.in_ring)
 		return hold_copy(data, vb->rx.len);
-	held = malloc(sizeof(*held));
+	held = malloc(sizeof(*held) + (vb->link->borrowed ? vb->rx.len : 0));
 	if (!held)
 		return NULL;
+	if (vb->link->borrowed) {
+		shm_copy_from(held + 1, data, vb->rx.len);
+		data = held + 1;
+	}
 	held->pub = (struct rpmsg_held){ .data = data, .release = release };
 	held->mem = vb->mem;
 	held->generation = vb->generation;

@@ -43,7 +43,7 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	if (vb->host)
 		err = vring_driver_init(&tx->queue.drv, &vb->link->ring[tx->q], opt);
 	else
-		err = vring_device_init(&tx->queue.dev, &vb->link->ring[tx->q], &vb->link->regions, opt);
+		err = virtio_device_init(vb, &tx->queue.dev, tx->q, opt);
 	if (err)
 		return err;
 	tx->spare = calloc(vb->num, sizeof(*tx->spare));
@@ -78,7 +78,7 @@ void tx_fini(struct virtio_bus *vb)
 	if (vb->host)
 		vring_driver_fini(&tx->queue.drv);
 	else
-		vring_device_fini(&tx->queue.dev);
+		virtio_device_fini(vb, &tx->queue.dev, tx->q, tx->n_spare);
 	free(tx->spare);
 	tx->spare = NULL;
 }
@@ -546,7 +546,7 @@ int tx_poll(struct endpoint *e)
 /* With tx.lock: fills in r for the taken buffer r->b. */
 static int reserve_taken(struct virtio_bus *vb, struct reservation *r)
 {
-	if (r->b.ptr) {
+	if (r->b.ptr && !vb->link->borrowed) {
 		r->data = r->b.ptr + WIRE_HDR_SIZE;
 	} else {
 		r->copy = malloc(r->b.room);

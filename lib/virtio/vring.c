@@ -233,9 +233,13 @@ int vring_device_init(struct vring_device *vq, const struct vring *vr,
 	vq->regions = regions;
 	vq->mask = vr->num - 1;
 	vq->armed = true;
-	shm_store16(avail_event(vr), 0);
+	if (opt->resume) {
+		vq->avail_idx = vq->avail_seen = opt->base;
+		vq->used_idx = vq->signalled_idx = order16(opt->swap, shm_load16(&vr->used->idx));
+	}
+	shm_store16(avail_event(vr), order16(opt->swap, vq->avail_idx));
 	shm_store16(&vr->used->flags, 0);
-	shm_store_release16(&vr->used->idx, 0);
+	shm_store_release16(&vr->used->idx, order16(opt->swap, vq->used_idx));
 	return 0;
 }
 

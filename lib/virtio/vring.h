@@ -81,6 +81,8 @@ struct vring_options {
 	bool event_idx; /* negotiated */
 	bool indirect;  /* negotiated */
 	bool swap;      /* other byte order */
+	bool resume;    /* device: go on at base in a ring that another may have used */
+	uint16_t base;  /* the next available index then */
 };
 
 #define VRING_WHY_SIZE 96
@@ -186,8 +188,8 @@ struct vring_buf {
 };
 
 /*
- * Starts at index zero with notifications on. *regions stays the caller's and must
- * not change. -EINVAL (size, alignment), -ENOMEM.
+ * Starts with notifications on, at index zero or where opt says. *regions stays the
+ * caller's and must not change. -EINVAL (size, alignment), -ENOMEM.
  */
 int vring_device_init(struct vring_device *vq, const struct vring *vr,
 		      const struct vring_regions *regions, const struct vring_options *opt);
