@@ -13,6 +13,7 @@ enum {
 	KEY_EXPECT,
 	KEY_TRY,
 	KEY_SPOOF,
+	KEY_SPLIT,
 	KEY_PING,
 	KEY_MAX_RTT,
 };
@@ -28,6 +29,8 @@ static const struct argp_option options[] = {
 	{ "escapes", 'e', NULL, 0, "\\n \\0 \\xHH \\\\ in PAYLOADs mean a byte", 0 },
 	{ "file", 'f', "FILE", 0, "the whole FILE is the message (- is standard input)", 0 },
 	{ "lines", 'l', NULL, 0, "each line of standard input or FILE is a message", 0 },
+	{ "split", KEY_SPLIT, "N", OPTION_ARG_OPTIONAL,
+	  "standard input or FILE in messages of up to N bytes (default: what fits)", 0 },
 	{ "count", 'c', "N", 0, "send all messages N times; with --ping stop after N", 0 },
 	{ "interval", 'i', "SEC", 0, "pause between messages (with --ping and no -c: 1)", 0 },
 	{ "try", KEY_TRY, NULL, 0, "do not wait for a transmit buffer: end with 5", 0 },
@@ -71,8 +74,8 @@ static void check_answers(struct argp_state *state, const struct send_config *cf
 
 	if (cfg->ping && cfg->reply)
 		argp_error(state, "--ping and --reply exclude each other");
-	if (cfg->ping && cfg->lines)
-		argp_error(state, "--ping and --lines exclude each other");
+	if (cfg->ping && (cfg->lines || cfg->split))
+		argp_error(state, "--ping and --%s exclude each other", cfg->lines ? "lines" : "split");
 	if (cfg->ping && (cfg->tool.out == FORMAT_RAW || cfg->tool.out == FORMAT_LOG))
 		argp_error(state, "--ping prints text or json");
 	if (cfg->max_rtt_ns >= 0 && !cfg->ping)
@@ -83,6 +86,7 @@ static void check_answers(struct argp_state *state, const struct send_config *cf
 
 static void check_sources(struct argp_state *state, const struct send_config *cfg)
 {
+	const char *stream = cfg->lines ? "-l" : cfg->split ? "--split" : NULL;
 	size_t stdins = 0;
 
 	for (size_t i = 0; i < cfg->n_args; i++)
@@ -91,12 +95,16 @@ static void check_sources(struct argp_state *state, const struct send_config *cf
 		argp_error(state, "standard input can be read once");
 	if (cfg->file && cfg->n_args)
 		argp_error(state, "-f and PAYLOAD exclude each other");
-	if (cfg->lines && cfg->n_args)
-		argp_error(state, "-l and PAYLOAD exclude each other");
-	if (cfg->lines && cfg->count_set)
-		argp_error(state, "-l and -c exclude each other: lines are read once");
-	if (!cfg->lines && !cfg->file && !cfg->n_args && !cfg->ping)
-		argp_error(state, "no message: PAYLOAD, -f or -l ('' is the empty message)");
+	if (stream && cfg->n_args)
+		argp_error(state, "%s and PAYLOAD exclude each other", stream);
+	if (stream && cfg->count_set)
+		argp_error(state, "%s and -c exclude each other: input is read once", stream);
+	if (cfg->split && cfg->lines)
+		argp_error(state, "-l and --split exclude each other");
+	if (cfg->split && cfg->form != PAYLOAD_PLAIN)
+		argp_error(state, "--split sends bytes as they are: no -x or -e");
+	if (!stream && !cfg->file && !cfg->n_args && !cfg->ping)
+		argp_error(state, "no message: PAYLOAD, -f, -l or --split ('' is the empty message)");
 }
 
 static void refuse_payload(struct argp_state *state, const char *what, int err, const char *why)
@@ -143,7 +151,7 @@ static void read_messages(struct argp_state *state, struct send_config *cfg)
 	size_t bad;
 	int err;
 
-	if (cfg->lines)
+	if (cfg->lines || cfg->split)
 		return;
 	if (!cfg->n_args) {
 		add_message(state, cfg);
@@ -208,6 +216,10 @@ static error_t parse_message(int key, char *arg, struct argp_state *state, struc
 		return 0;
 	case 'l':
 		cfg->lines = true;
+		return 0;
+	case KEY_SPLIT:
+		cfg->split = true;
+		cfg->piece = arg ? tool_arg_count(state, "--split", arg) : 0;
 		return 0;
 	case 'c':
 		cfg->count = tool_arg_count(state, "--count", arg);

@@ -31,8 +31,7 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/* The byte in two hex digits at text, or -1. */
-static int hex_byte(const char *text, size_t len)
+int payload_hex_byte(const char *text, size_t len)
 {
 	if (len < 2 || hex_digit(text[0]) < 0 || hex_digit(text[1]) < 0)
 		return -1;
@@ -52,7 +51,7 @@ static long decode_hex(const char *text, size_t len, uint8_t *out, const char **
 		}
 		if (hex_digit(text[i]) < 0)
 			return refuse(-EINVAL, why, "is not hex: only digits 0-9 a-f and blanks");
-		byte = hex_byte(text + i, len - i);
+		byte = payload_hex_byte(text + i, len - i);
 		if (byte < 0)
 			return refuse(-EINVAL, why, "is not hex: a byte is two digits");
 		out[n++] = (uint8_t)byte;
@@ -85,7 +84,7 @@ static long decode_escapes(const char *text, size_t len, uint8_t *out, const cha
 			out[n++] = '\\';
 			break;
 		case 'x':
-			byte = hex_byte(text + i + 1, len - i - 1);
+			byte = payload_hex_byte(text + i + 1, len - i - 1);
 			if (byte < 0)
 				return refuse(-EINVAL, why, bad);
 			out[n++] = (uint8_t)byte;
@@ -285,6 +284,7 @@ struct payload_lines {
 	int fd;
 	enum payload_form form;
 	bool ended;
+	size_t piece; /* 0: lines */
 	uint64_t number;
 	size_t start, seen, end; /* text not yet returned, of which seen has no newline */
 	struct payload decoded;
@@ -305,10 +305,15 @@ struct payload_lines *payload_lines_open(const char *path, enum payload_form for
 	}
 	lines->form = form;
 	lines->ended = false;
-	lines->number = 0;
+	lines->piece = lines->number = 0;
 	lines->start = lines->seen = lines->end = 0;
 	lines->decoded = (struct payload){ 0 };
 	return lines;
+}
+
+void payload_lines_split(struct payload_lines *lines, size_t size)
+{
+	lines->piece = size;
 }
 
 void payload_lines_close(struct payload_lines *lines)
@@ -367,11 +372,31 @@ static int take(struct payload_lines *lines, size_t len, struct payload *line, c
 	return 1;
 }
 
+static int next_piece(struct payload_lines *lines, struct payload *piece, const char **why)
+{
+	size_t len;
+	int ret = 1;
+
+	while (ret > 0 && !lines->ended && lines->end - lines->start < lines->piece)
+		ret = refill(lines, why);
+	len = lines->end - lines->start;
+	if (!len || (ret < 0 && ret != -EAGAIN))
+		return ret < 0 ? ret : 0;
+	if (len > lines->piece)
+		len = lines->piece;
+	*piece = (struct payload){ .data = (uint8_t *)lines->text + lines->start, .len = len };
+	lines->start = lines->seen = lines->start + len;
+	lines->number++;
+	return 1;
+}
+
 int payload_lines_next(struct payload_lines *lines, struct payload *line, const char **why)
 {
 	char *newline;
 	int ret;
 
+	if (lines->piece)
+		return next_piece(lines, line, why);
 	for (;;) {
 		newline = memchr(lines->text + lines->seen, '\n', lines->end - lines->seen);
 		if (newline)

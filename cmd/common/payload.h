@@ -39,6 +39,8 @@ int payload_decode(const char *text, size_t len, enum payload_form form, struct 
 int payload_read_file(const char *path, enum payload_form form, struct payload *out,
 		      const char **why);
 void payload_free(struct payload *payload);
+/* The byte in the two hex digits that text, of len bytes, begins with, or -1. */
+int payload_hex_byte(const char *text, size_t len);
 
 /* Appends: *payload belongs to the list from then on. 0 or -ENOMEM. */
 int payload_list_add(struct payload_list *list, struct payload *payload);
@@ -51,11 +53,13 @@ int payload_list_add_args(struct payload_list *list, const char *const *args, si
 			  enum payload_form form, size_t *bad, const char **why);
 void payload_list_free(struct payload_list *list);
 
-struct payload_lines; /* reads a message a line, without its newline */
+struct payload_lines; /* reads a message a line, without its newline, or pieces of a stream */
 
 /* path "-" is standard input. NULL and errno. */
 struct payload_lines *payload_lines_open(const char *path, enum payload_form form);
 void payload_lines_close(struct payload_lines *lines);
+/* From now on a line is whatever has come, up to size bytes (1..PAYLOAD_MAX), as it is. */
+void payload_lines_split(struct payload_lines *lines, size_t size);
 /*
  * 1 and *line, which is the reader's and ends with the next call; 0 at the end; -EAGAIN
  * if no whole line is there yet (poll payload_lines_fd() for POLLIN); errors as

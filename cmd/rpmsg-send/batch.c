@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Messages one after another: those of the command line, or a line each as they come. */
+/* Messages one after another: those of the command line, or lines or pieces as they come. */
 #include "common/number.h"
 #include "common/run.h"
 #include "rpmsg-send/send.h"
@@ -118,6 +118,18 @@ static enum tool_exit send_lines(struct session *s, struct payload_lines *lines)
 	return code == TOOL_LATE ? TOOL_OK : code;
 }
 
+/* Messages of --split's size, which has to fit, or as long as they may be. */
+static enum tool_exit split(struct session *s, struct payload_lines *lines)
+{
+	uint64_t size = s->cfg->piece;
+	enum tool_exit code = transmit_check(s, "--split: message", 1, size);
+	long mtu = rpmsg_get_mtu(s->ept);
+
+	if (!code && mtu > 0)
+		payload_lines_split(lines, size ? size : (size_t)mtu);
+	return !code && mtu <= 0 ? session_down(s) : code;
+}
+
 static enum tool_exit send_stream(struct session *s)
 {
 	const char *path = s->cfg->file ? s->cfg->file : "-";
@@ -128,7 +140,9 @@ static enum tool_exit send_stream(struct session *s)
 		tool_error("%s: %s", path, rpmsg_strerror(errno));
 		return TOOL_FAIL;
 	}
-	code = send_lines(s, lines);
+	code = s->cfg->split ? split(s, lines) : TOOL_OK;
+	if (!code)
+		code = send_lines(s, lines);
 	payload_lines_close(lines);
 	return code;
 }
@@ -160,7 +174,8 @@ static enum tool_exit await_answers(struct session *s)
 
 enum tool_exit batch_run(struct session *s)
 {
-	enum tool_exit code = s->cfg->lines ? send_stream(s) : send_list(s);
+	bool stream = s->cfg->lines || s->cfg->split;
+	enum tool_exit code = stream ? send_stream(s) : send_list(s);
 
 	if (!code && !stop(s) && answers_wanted(s))
 		code = await_answers(s);

@@ -28,7 +28,9 @@ struct send_config {
 
 	enum payload_form form;
 	bool lines;
-	const char *file;  /* -f, or what -l reads */
+	bool split;
+	uint64_t piece;    /* of --split; 0: as much as fits */
+	const char *file;  /* -f, or what -l and --split read */
 	const char *const *args;
 	size_t n_args;
 	struct payload_list messages;

@@ -486,6 +486,43 @@ bound_remote()
 	tr -d '\n' <numbers | cmp - "$out"
 }
 
+@test "--split sends a stream as it comes, and in messages that fit" {
+	serve
+	head -c 1000000 /dev/urandom >stream
+	start rpmsg-listen -b rpmsg0 --banner -R -s 30 -o raw
+	local out=$started_out
+	wait_for grep -q ready "$started_err"
+	mkfifo feed
+	start_fed rpmsg-send -b rpmsg0 -d 30 --split
+	printf 'no newline' >&7
+	wait_for grep -qx 'no newline' "$out"
+	cat stream >&7
+	exec 7>&-
+	exits 0 waited "$started"
+	{ printf 'no newline' && cat stream; } >all
+	wait_for cmp -s all "$out"
+	run rpmsg-send -b rpmsg0 -d 30 --split=10 -f stream -t inf
+	assert_success
+	cat stream >>all
+	wait_for cmp -s all "$out"
+}
+
+@test "--split wants a size that fits, and bytes that nobody decodes" {
+	serve
+	run rpmsg-send -b rpmsg0 -d 30 --split=497 </dev/null
+	assert_failure 1
+	assert_output --partial '497 bytes, bus rpmsg0 carries at most 496'
+	run rpmsg-send -b rpmsg0 -d 30 --split=0 </dev/null
+	assert_failure 64
+	run rpmsg-send -b rpmsg0 -d 30 --split -x </dev/null
+	assert_failure 64
+	assert_output --partial '--split sends bytes as they are'
+	run rpmsg-send -b rpmsg0 -d 30 --split -l </dev/null
+	assert_failure 64
+	run rpmsg-send -b rpmsg0 -d 30 --split payload </dev/null
+	assert_failure 64
+}
+
 @test "a reader of stdout that goes away ends it, also on a silent bus" {
 	serve
 	start bash -c 'rpmsg-send -b rpmsg0 -d 30 -t inf --reply x | true; echo "${PIPESTATUS[0]}"'

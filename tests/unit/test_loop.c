@@ -16,7 +16,7 @@ static struct rpmsg_log logger = { log_keep, &text };
 
 static void open_pair(struct link *pair[2], uint32_t num, uint32_t size)
 {
-	struct link_options opt = { num, size, FEATURES };
+	struct link_options opt = { .num = num, .buffer_size = size, .features = FEATURES };
 
 	text = (struct log_text){ .lines = 0 };
 	assert_int_equal(link_loop_open(pair, &opt, &logger), 0);
@@ -131,10 +131,16 @@ static void layouts(void **state)
 
 static void bad_options(void **state)
 {
-	static const struct link_options bad[] = { { 0, 512, 0 },   { 1, 512, 0 },
-						   { 3, 512, 0 },   { 65536, 512, 0 },
-						   { 256, 0, 0 },   { 256, 24, 0 },
-						   { 256, 500, 0 }, { 256, 65544, 0 } };
+	static const struct link_options bad[] = {
+		{ .num = 0, .buffer_size = 512 },
+		{ .num = 1, .buffer_size = 512 },
+		{ .num = 3, .buffer_size = 512 },
+		{ .num = 65536, .buffer_size = 512 },
+		{ .num = 256, .buffer_size = 0 },
+		{ .num = 256, .buffer_size = 24 },
+		{ .num = 256, .buffer_size = 500 },
+		{ .num = 256, .buffer_size = 65544 },
+	};
 	struct link *pair[2];
 	size_t i;
 

@@ -268,6 +268,47 @@ static void test_lines_as_they_come(void **state)
 	close(saved);
 }
 
+static void check_piece(struct payload_lines *lines, const char *expected)
+{
+	struct payload piece;
+	const char *why;
+
+	assert_int_equal(payload_lines_next(lines, &piece, &why), 1);
+	assert_int_equal(piece.len, strlen(expected));
+	assert_memory_equal(piece.data, expected, piece.len);
+}
+
+/* What is there is given, and cut where it is too long. */
+static void test_pieces_of_a_stream(void **state)
+{
+	struct payload_lines *lines;
+	struct payload piece;
+	int saved = dup(STDIN_FILENO), ends[2];
+	const char *why;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	close(ends[0]);
+	lines = payload_lines_open("-", PAYLOAD_PLAIN);
+	payload_lines_split(lines, 4);
+	assert_int_equal(payload_lines_next(lines, &piece, &why), -EAGAIN);
+	assert_int_equal(write(ends[1], "ab\ncdefghi", 10), 10);
+	check_piece(lines, "ab\nc");
+	check_piece(lines, "defg");
+	check_piece(lines, "hi");
+	assert_int_equal(payload_lines_next(lines, &piece, &why), -EAGAIN);
+	assert_int_equal(write(ends[1], "jklm\n", 5), 5);
+	close(ends[1]);
+	check_piece(lines, "jklm");
+	check_piece(lines, "\n");
+	assert_int_equal(payload_lines_next(lines, &piece, &why), 0);
+	assert_int_equal(payload_lines_number(lines), 5);
+	payload_lines_close(lines);
+	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+	close(saved);
+}
+
 static void test_a_line_without_end(void **state)
 {
 	char *text = filled(4 * PAYLOAD_MAX + 10);
@@ -297,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_hex_arguments_are_one_message),
 		cmocka_unit_test(test_a_bad_argument_leaves_the_list),
 		cmocka_unit_test(test_a_whole_file),
+		cmocka_unit_test(test_pieces_of_a_stream),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_many_lines_keep_their_order),
 		cmocka_unit_test(test_lines_as_they_come),

@@ -23,7 +23,7 @@
 
 static struct log_text text;
 static struct rpmsg_log logger = { log_keep, &text };
-static const struct link_options options = { 16, 64, FEATURES };
+static const struct link_options options = { .num = 16, .buffer_size = 64, .features = FEATURES };
 
 static struct link *open_side(enum rpmsg_side side)
 {
@@ -153,7 +153,8 @@ static void remote_first(void **state)
 
 static void geometry_is_the_hosts(void **state)
 {
-	struct link_options mine = { 256, 512, RPMSG_F_NS | RPMSG_F_INDIRECT };
+	struct link_options mine = { .num = 256, .buffer_size = 512,
+				   .features = RPMSG_F_NS | RPMSG_F_INDIRECT };
 	struct link *remote, *host = open_side(RPMSG_SIDE_HOST);
 
 	(void)state;
@@ -212,7 +213,7 @@ static void names_are_apart(void **state)
 static void bad_arguments(void **state)
 {
 	static const char *const names[] = { "", "a/b", ".x", NULL };
-	struct link_options bad = { 100, 512, 0 };
+	struct link_options bad = { .num = 100, .buffer_size = 512 };
 	size_t i;
 
 	(void)state;

@@ -24,7 +24,7 @@
 
 static struct log_text text;
 static struct rpmsg_log logger = { log_keep, &text };
-static const struct link_options options = { NUM, 64, FEATURES };
+static const struct link_options options = { .num = NUM, .buffer_size = 64, .features = FEATURES };
 
 static struct sockaddr_un address(void)
 {
