@@ -309,11 +309,11 @@ static enum link_change vhost_control(struct link *link)
 		finish_down(v);
 	if (v->sock < 0)
 		accept_guest(v);
-	else
-		look_for_another(v);
 	for (int i = 0; i < REQUESTS_A_TURN && more && change == LINK_SAME && v->sock >= 0; i++)
 		change = step(v, &more);
 	watch_kick(v);
+	if (v->sock >= 0 && !v->ended)
+		look_for_another(v);
 	return change;
 }
 
