@@ -11,7 +11,7 @@ bool event_fd_valid(int fd);
 int event_fd_unblock(int fd);
 /* Makes it readable. Any thread, any signal handler. */
 void event_fd_signal(int fd);
-/* Makes it not readable, if it is not blocking. */
+/* Makes it not readable; never waits. */
 void event_fd_clear(int fd);
 
 #endif

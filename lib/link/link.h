@@ -62,7 +62,7 @@ struct link_ops {
 	 * blocks, never raises a signal.
 	 */
 	void (*notify)(struct link *link, unsigned q);
-	/* Drops the connection (broken ring): control reports LINK_DOWN next. */
+	/* Drops the connection (broken ring): control reports LINK_DOWN next. With a queue's lock. */
 	void (*reset)(struct link *link);
 	void (*close)(struct link *link);
 };
@@ -90,6 +90,8 @@ struct link {
 	 * neither write to it nor rely on what is in it.
 	 */
 	bool borrowed;
+	/* At LINK_DOWN: the other side waits for us to leave, until then its memory may be written. */
+	bool awaited;
 	uint8_t *buffers[2];        /* host side: what it posts on queue q */
 	uint64_t buffers_addr[2];   /* the same in the device's terms */
 	/*

@@ -82,18 +82,37 @@ static int get_queue_num(struct vhost_conn *c, struct vhost_message *msg, struct
 	return answer_number(msg, reply, VHOST_RINGS);
 }
 
-/* An rpmsg device has no configuration space: all of it reads as zero. */
-static int get_config(struct vhost_conn *c, struct vhost_message *msg, struct vhost_message *reply)
+/* Bytes of the configuration that msg is about; false if they are not there. */
+static bool config_size(struct vhost_conn *c, const struct vhost_message *msg, uint32_t *size)
 {
 	const uint32_t head = offsetof(union vhost_payload, config.data);
-	uint32_t size = msg->head.size < head ? 0 : msg->payload.config.size;
 
-	if (size > VHOST_CONFIG_MAX || msg->head.size != head + size)
-		return bad(c, "%u bytes for a configuration of %u", msg->head.size, size);
+	*size = msg->head.size < head ? 0 : msg->payload.config.size;
+	if (*size <= VHOST_CONFIG_MAX && msg->head.size == head + *size)
+		return true;
+	bad(c, "%u bytes for a configuration of %u", msg->head.size, *size);
+	return false;
+}
+
+/* An rpmsg device has no configuration space: all of it reads as zero, and none is written. */
+static int get_config(struct vhost_conn *c, struct vhost_message *msg, struct vhost_message *reply)
+{
+	uint32_t size;
+
+	if (!config_size(c, msg, &size))
+		return -EPROTO;
 	memset(&reply->payload.config, 0, sizeof(reply->payload.config));
 	reply->payload.config.offset = msg->payload.config.offset;
 	reply->payload.config.size = size;
-	return answer(msg, reply, head + size);
+	return answer(msg, reply, msg->head.size);
+}
+
+static int set_config(struct vhost_conn *c, struct vhost_message *msg, struct vhost_message *reply)
+{
+	uint32_t size;
+
+	(void)reply;
+	return config_size(c, msg, &size) ? 0 : -EPROTO;
 }
 
 static int ignore(struct vhost_conn *c, struct vhost_message *msg, struct vhost_message *reply)
@@ -109,16 +128,37 @@ static int get_status(struct vhost_conn *c, struct vhost_message *msg, struct vh
 	return answer_number(msg, reply, c->status);
 }
 
+/* It stays so until it is set up again. */
+static void halt(struct vhost_ring *ring)
+{
+	ring->started = false;
+	ring->halted = true;
+}
+
 static int set_status(struct vhost_conn *c, struct vhost_message *msg, struct vhost_message *reply)
 {
 	(void)reply;
 	if (msg->payload.number > UINT8_MAX)
 		return bad(c, "status %#" PRIx64, msg->payload.number);
 	c->status = (uint8_t)msg->payload.number;
+	for (unsigned q = 0; !c->status && q < VHOST_RINGS; q++)
+		halt(&c->ring[q]);
 	return 0;
 }
 
 /* ---- rings ---- */
+
+/* A front-end that knows nothing of enabling has its rings enabled. */
+static bool ring_enabled(const struct vhost_conn *c, const struct vhost_ring *ring)
+{
+	return ring->enabled || !(c->features & VHOST_F_PROTOCOL_FEATURES);
+}
+
+/* One that runs goes on with what is new about it; one that does not begins with its first kick. */
+static void ring_changed(const struct vhost_conn *c, struct vhost_ring *ring)
+{
+	ring->started = ring->started && ring_enabled(c, ring);
+}
 
 static struct vhost_ring *ring_of(struct vhost_conn *c, uint64_t index)
 {
@@ -157,6 +197,9 @@ static int set_addr(struct vhost_conn *c, struct vhost_message *msg, struct vhos
 	ring->avail = msg->payload.addr.avail;
 	ring->used = msg->payload.addr.used;
 	ring->addressed = true;
+	ring_changed(c, ring);
+	if (vhost_has(c, VHOST_PROTOCOL_INBAND))
+		ring->halted = false; /* no SET_VRING_KICK need follow */
 	return 0;
 }
 
@@ -179,7 +222,7 @@ static int get_base(struct vhost_conn *c, struct vhost_message *msg, struct vhos
 
 	if (!ring)
 		return -EPROTO;
-	ring->started = false;
+	halt(ring);
 	reply->payload.state.index = msg->payload.state.index;
 	reply->payload.state.num = ring->base;
 	return answer(msg, reply, sizeof(reply->payload.state));
@@ -261,8 +304,8 @@ static int set_kick(struct vhost_conn *c, struct vhost_message *msg, struct vhos
 	if (ring->kick_fd >= 0)
 		close(ring->kick_fd);
 	ring->kick_fd = fd;
-	/* A ring that runs gets another fd; one that does not begins with its first kick. */
-	ring->started = ring->started && ring->enabled;
+	ring_changed(c, ring);
+	ring->halted = false;
 	return 0;
 }
 
@@ -278,9 +321,6 @@ static int set_call(struct vhost_conn *c, struct vhost_message *msg, struct vhos
 		vhost_call_clear(&ring->call);
 	else if (vhost_call_set(&ring->call, fd))
 		return bad(c, "ring %td: neither an eventfd nor a socket nor a pipe", ring - c->ring);
-	/* What was used in between has not been told. */
-	if (ring->started)
-		vhost_call_send(&ring->call);
 	return 0;
 }
 
@@ -322,6 +362,7 @@ static int vring_kick(struct vhost_conn *c, struct vhost_message *msg, struct vh
 	if (!vhost_has(c, VHOST_PROTOCOL_INBAND))
 		return bad(c, "ring %td: kicked in band, which was not agreed", ring - c->ring);
 	ring->started = true;
+	ring->halted = false;
 	return 0;
 }
 
@@ -377,7 +418,7 @@ static const struct request {
 	[VHOST_SET_VRING_ENABLE] = { "SET_VRING_ENABLE", STATE, false, true, set_enable },
 	[VHOST_SET_BACKEND_REQ_FD] = { "SET_BACKEND_REQ_FD", 0, true, false, set_backend_fd },
 	[VHOST_GET_CONFIG] = { "GET_CONFIG", VARIES, false, false, get_config },
-	[VHOST_SET_CONFIG] = { "SET_CONFIG", VARIES, false, false, ignore },
+	[VHOST_SET_CONFIG] = { "SET_CONFIG", VARIES, false, false, set_config },
 	[VHOST_RESET_DEVICE] = { "RESET_DEVICE", 0, false, true, reset_rings },
 	[VHOST_VRING_KICK] = { "VRING_KICK", STATE, false, false, vring_kick },
 	[VHOST_SET_STATUS] = { "SET_STATUS", NUMBER, false, true, set_status },
@@ -466,10 +507,13 @@ static bool place_ring(struct vhost_conn *c, unsigned q, struct vring *vr)
 	return vr->used;
 }
 
-/* Without the STATUS feature the first kick says that the driver is there. */
+/*
+ * QEMU tells what the driver has come to for network devices alone; where nothing is told
+ * the first kick says that it is there.
+ */
 static bool driver_ready(const struct vhost_conn *c)
 {
-	if (vhost_has(c, VHOST_PROTOCOL_STATUS))
+	if (c->status & VHOST_STATUS_DRIVER)
 		return c->status & VHOST_STATUS_DRIVER_OK;
 	return c->ring[0].started;
 }
@@ -480,10 +524,8 @@ int vhost_conn_ready(struct vhost_conn *c, struct vring vr[VHOST_RINGS])
 		return 0;
 	for (unsigned q = 0; q < VHOST_RINGS; q++) {
 		const struct vhost_ring *ring = &c->ring[q];
-		/* A front-end that knows nothing of enabling has its rings enabled. */
-		bool enabled = ring->enabled || !(c->features & VHOST_F_PROTOCOL_FEATURES);
 
-		if (!ring->num || !ring->addressed || !enabled ||
+		if (!ring->num || !ring->addressed || ring->halted || !ring_enabled(c, ring) ||
 		    (ring->kick_fd < 0 && !vhost_has(c, VHOST_PROTOCOL_INBAND)))
 			return 0;
 	}

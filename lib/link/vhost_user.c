@@ -41,12 +41,14 @@ struct vhost_link {
 	int inband_fd[2]; /* signalled by messages, where there is no kick fd */
 	int sock;         /* -1: no guest */
 	int watched_fd;   /* the kick fd in control_fd, or -1 */
+	bool listening;   /* listen_fd is watched */
 	struct vhost_conn conn;
 	struct vhost_reader reader;
 	bool have;        /* reader.msg is whole and not carried out */
 	bool up;
 	bool stopping;    /* LINK_DOWN was told, and the bus leaves the rings */
 	bool ended;       /* the connection has, or is to */
+	uint32_t calls_due; /* atomic; bit q: the backend channel was full */
 };
 
 static struct vhost_link *vhost_of(struct link *link)
@@ -71,6 +73,7 @@ static void watch(struct vhost_link *v, int fd, uint32_t events, int how)
 static void watch_listen(struct vhost_link *v, bool on)
 {
 	watch(v, v->listen_fd, on ? EPOLLIN : 0, EPOLL_CTL_MOD);
+	v->listening = on;
 }
 
 static void pause_listen(struct vhost_link *v)
@@ -109,7 +112,7 @@ static void look_for_another(struct vhost_link *v)
 {
 	struct pollfd pfd = { .fd = v->listen_fd, .events = POLLIN };
 
-	if (poll(&pfd, 1, 0) <= 0)
+	if (!v->listening || poll(&pfd, 1, 0) <= 0)
 		return;
 	say(v, WARNING, "another guest waits for the connected one to go");
 	watch_listen(v, false);
@@ -123,9 +126,17 @@ static void unwatch_kick(struct vhost_link *v)
 	v->watched_fd = -1;
 }
 
+/* The same goes for the backend channel, which is watched while a call is due. */
+static void unwatch_backend(struct vhost_link *v)
+{
+	if (v->conn.backend_fd >= 0)
+		watch(v, v->conn.backend_fd, 0, EPOLL_CTL_DEL);
+}
+
 static void end_connection(struct vhost_link *v)
 {
 	unwatch_kick(v);
+	unwatch_backend(v);
 	vhost_message_drop(&v->reader.msg);
 	vhost_conn_fini(&v->conn);
 	watch(v, v->sock, 0, EPOLL_CTL_DEL);
@@ -136,6 +147,45 @@ static void end_connection(struct vhost_link *v)
 	watch_listen(v, true);
 }
 
+/* ---- telling the guest ---- */
+
+/* A call that the backend channel has no room for is made when it has. */
+static void call_in_band(struct vhost_link *v, unsigned q)
+{
+	struct vhost_message msg = {
+		.head = { VHOST_BACKEND_VRING_CALL, VHOST_FLAG_VERSION, sizeof(msg.payload.state) },
+		.payload.state = { q, 0 },
+	};
+	int fd = v->conn.backend_fd;
+
+	if (vhost_message_send(fd, &msg) != -EAGAIN)
+		return;
+	__atomic_fetch_or(&v->calls_due, 1u << q, __ATOMIC_RELAXED);
+	/* Each event but the first needs to be asked for. */
+	unwatch_backend(v);
+	watch(v, fd, EPOLLOUT | EPOLLONESHOT, EPOLL_CTL_ADD);
+}
+
+static void notify(struct link *link, unsigned q)
+{
+	struct vhost_link *v = vhost_of(link);
+	const struct vhost_conn *c = &v->conn;
+
+	if (c->ring[q].call.kind != VHOST_CALL_NONE)
+		vhost_call_send(&c->ring[q].call);
+	else if (vhost_has(c, VHOST_PROTOCOL_INBAND) && c->backend_fd >= 0)
+		call_in_band(v, q);
+}
+
+static void call_again(struct vhost_link *v)
+{
+	uint32_t due = __atomic_exchange_n(&v->calls_due, 0, __ATOMIC_RELAXED);
+
+	for (unsigned q = 0; due && v->up && q < VHOST_RINGS; q++)
+		if (due >> q & 1)
+			notify(&v->link, q);
+}
+
 /* ---- up and down ---- */
 
 /* Until the driver is there its first kick is awaited; afterwards the bus has the fd. */
@@ -143,7 +193,8 @@ static void watch_kick(struct vhost_link *v)
 {
 	const struct vhost_ring *ring = &v->conn.ring[0];
 
-	if (v->sock < 0 || v->up || ring->started || ring->kick_fd < 0 || v->watched_fd >= 0)
+	if (v->sock < 0 || v->up || ring->started || ring->halted || ring->kick_fd < 0 ||
+	    v->watched_fd >= 0)
 		return;
 	watch(v, ring->kick_fd, EPOLLIN, EPOLL_CTL_ADD);
 	v->watched_fd = ring->kick_fd;
@@ -154,8 +205,10 @@ static void look_for_kick(struct vhost_link *v)
 	struct vhost_ring *ring = &v->conn.ring[0];
 	struct pollfd pfd = { .fd = ring->kick_fd, .events = POLLIN };
 
-	if (!v->up && ring->kick_fd >= 0 && poll(&pfd, 1, 0) > 0)
-		ring->started = true;
+	if (v->up || ring->started || ring->halted || ring->kick_fd < 0 || poll(&pfd, 1, 0) <= 0)
+		return;
+	ring->started = true;
+	unwatch_kick(v); /* it stays readable */
 }
 
 static enum link_change come_up(struct vhost_link *v, const struct vring ring[VHOST_RINGS])
@@ -180,6 +233,10 @@ static enum link_change come_up(struct vhost_link *v, const struct vring ring[VH
 	say(v, INFO, "the driver is ready: features %#" PRIx64 ", rings of %u and %u, %u memory region%s",
 	    link->features, ring[0].num, ring[1].num, link->regions.n,
 	    link->regions.n == 1 ? "" : "s");
+	/* Of what another used in these rings before us nobody may have told. */
+	for (unsigned q = 0; q < VHOST_RINGS; q++)
+		if (link->base[q])
+			notify(link, q);
 	return LINK_UP;
 }
 
@@ -187,6 +244,7 @@ static enum link_change go_down(struct vhost_link *v)
 {
 	v->up = false;
 	v->stopping = true;
+	v->link.awaited = !v->ended;
 	event_fd_signal(v->wake_fd);
 	say(v, INFO, "the rings are stopped by %s",
 	    v->ended ? "the end of the connection" : vhost_request_name(v->reader.msg.head.request));
@@ -258,6 +316,8 @@ static void carry_out(struct vhost_link *v)
 	int ret;
 
 	unwatch_kick(v); /* the request may bring another */
+	if (request == VHOST_SET_BACKEND_REQ_FD)
+		unwatch_backend(v);
 	ret = vhost_request(&v->conn, msg, &reply);
 	if (ret)
 		drop_guest(v, vhost_request_name(request), v->conn.why);
@@ -265,6 +325,9 @@ static void carry_out(struct vhost_link *v)
 		drop_guest(v, "socket", "it takes no replies");
 	else if (request == VHOST_VRING_KICK && v->up)
 		event_fd_signal(v->inband_fd[msg->payload.state.index]);
+	else if (request == VHOST_SET_VRING_CALL && v->up)
+		/* What was used until now may not have been told. */
+		notify(&v->link, msg->payload.number & VHOST_INDEX_MASK);
 	vhost_message_drop(msg);
 	vhost_reader_init(&v->reader);
 	v->have = false;
@@ -303,6 +366,7 @@ static enum link_change vhost_control(struct link *link)
 	bool more = true;
 
 	event_fd_clear(v->wake_fd);
+	call_again(v);
 	if (read(v->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
 		watch_listen(v, true);
 	if (v->stopping)
@@ -311,6 +375,8 @@ static enum link_change vhost_control(struct link *link)
 		accept_guest(v);
 	for (int i = 0; i < REQUESTS_A_TURN && more && change == LINK_SAME && v->sock >= 0; i++)
 		change = step(v, &more);
+	if (more && change == LINK_SAME && v->sock >= 0)
+		event_fd_signal(v->wake_fd);
 	watch_kick(v);
 	if (v->sock >= 0 && !v->ended)
 		look_for_another(v);
@@ -318,21 +384,6 @@ static enum link_change vhost_control(struct link *link)
 }
 
 /* ---- what the bus calls ---- */
-
-static void notify(struct link *link, unsigned q)
-{
-	struct vhost_link *v = vhost_of(link);
-	const struct vhost_conn *c = &v->conn;
-	struct vhost_message msg = {
-		.head = { VHOST_BACKEND_VRING_CALL, VHOST_FLAG_VERSION, sizeof(msg.payload.state) },
-		.payload.state = { q, 0 },
-	};
-
-	if (c->ring[q].call.kind != VHOST_CALL_NONE)
-		vhost_call_send(&c->ring[q].call);
-	else if (vhost_has(c, VHOST_PROTOCOL_INBAND) && c->backend_fd >= 0)
-		vhost_message_send(c->backend_fd, &msg);
-}
 
 static void reset(struct link *link)
 {
@@ -415,6 +466,7 @@ static int open_fds(struct vhost_link *v)
 	if (v->listen_fd < 0)
 		return v->listen_fd;
 	watch(v, v->listen_fd, EPOLLIN, EPOLL_CTL_ADD);
+	v->listening = true;
 	watch(v, v->wake_fd, EPOLLIN, EPOLL_CTL_ADD);
 	watch(v, v->timer_fd, EPOLLIN, EPOLL_CTL_ADD);
 	return 0;

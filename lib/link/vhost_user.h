@@ -70,6 +70,7 @@ enum vhost_request_id {
 #define VHOST_INDEX_MASK 0xffu /* of SET_VRING_KICK, CALL and ERR */
 #define VHOST_NO_FD 0x100u
 
+#define VHOST_STATUS_DRIVER 2u
 #define VHOST_STATUS_DRIVER_OK 4u
 
 struct vhost_head {
@@ -174,6 +175,7 @@ struct vhost_ring {
 	struct vhost_call call;
 	bool enabled;
 	bool started;     /* it was kicked */
+	bool halted;      /* by GET_VRING_BASE or a reset, until it is set up again */
 };
 
 struct vhost_conn {

@@ -187,12 +187,13 @@ static void come_up(struct virtio_bus *vb)
 	lock_take(&vb->tx.lock);
 	poke(&vb->pending, LINK_SAME);
 	err = set_up(vb);
+	if (err)
+		vb->link->ops->reset(vb->link);
 	lock_drop(&vb->tx.lock);
 	lock_drop(&vb->bus.lock);
 	if (err) {
 		log_say(&vb->bus.log, RPMSG_LOG_ERROR, "bus %s: link refused: %s", vb->bus.name,
 			rpmsg_strerror(err));
-		vb->link->ops->reset(vb->link);
 		return;
 	}
 	lock_take(&vb->mem->lock);
@@ -309,11 +310,11 @@ static int ring_messages(struct virtio_bus *vb)
 		if (n < DISPATCH_MAX && !rx_arm(vb))
 			break;
 	}
+	if (__atomic_load_n(&vb->mem->lost, __ATOMIC_RELAXED))
+		vb->link->ops->reset(vb->link);
 	lock_drop(&vb->bus.lock);
 	if (n >= DISPATCH_MAX || peek(&vb->pending) != LINK_SAME)
 		virtio_wake(vb);
-	if (__atomic_load_n(&vb->mem->lost, __ATOMIC_RELAXED))
-		vb->link->ops->reset(vb->link);
 	return n;
 }
 

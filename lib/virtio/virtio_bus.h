@@ -52,8 +52,11 @@ struct tx {
 	uint32_t seq;          /* futex: the leader looked at the ring */
 	uint64_t full_since_ms; /* 0: not full */
 	LIST_HEAD(, reservation) reserved;
-	struct tx_buf *spare;  /* remote: taken and not sent, n_spare of num */
+	/* remote: a queue of what was taken and not sent, n_spare of num, first at spare_at */
+	struct tx_buf *spare;
+	uint32_t spare_at;
 	uint32_t n_spare;
+	uint32_t n_promised;   /* of them, to reservations of a borrowed link */
 };
 
 struct rx {

@@ -42,6 +42,19 @@ int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
 	return 0;
 }
 
+/* What was delivered, or is held, is not delivered again when the ring goes on. */
+static void leave_ring(struct virtio_bus *vb)
+{
+	struct vring_device *dev = &vb->rx.queue.dev;
+
+	if (vb->link->awaited && !dev->broken) {
+		vring_device_return_all(dev);
+		if (vring_device_call_needed(dev))
+			vb->link->ops->notify(vb->link, vb->rx.q);
+	}
+	virtio_device_fini(vb, dev, vb->rx.q, 0);
+}
+
 void rx_fini(struct virtio_bus *vb)
 {
 	struct rx *rx = &vb->rx;
@@ -49,7 +62,7 @@ void rx_fini(struct virtio_bus *vb)
 	if (vb->host)
 		vring_driver_fini(&rx->queue.drv);
 	else
-		virtio_device_fini(vb, &rx->queue.dev, rx->q, 0);
+		leave_ring(vb);
 	free(rx->copy);
 	rx->copy = NULL;
 }
@@ -333,8 +346,11 @@ static inline __attribute__((always_inline)) int messages(struct virtio_bus *vb,
 		}
 		deliver_usual(vb, &m, host);
 		n++;
-		if (__builtin_expect(peek(&vb->pending) != LINK_SAME, 0))
+		if (__builtin_expect(peek(&vb->pending) != LINK_SAME, 0)) {
+			if (!host)
+				vring_device_keep(&vb->rx.queue.dev, m.head);
 			break;
+		}
 		if (host)
 			vring_driver_readd(&vb->rx.queue.drv, m.head);
 		else

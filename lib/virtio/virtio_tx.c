@@ -35,6 +35,16 @@ static void disarm(struct virtio_bus *vb)
 		vring_device_disarm(&vb->tx.queue.dev);
 }
 
+static void fini_queue(struct virtio_bus *vb)
+{
+	struct tx *tx = &vb->tx;
+
+	if (vb->host)
+		vring_driver_fini(&tx->queue.drv);
+	else
+		virtio_device_fini(vb, &tx->queue.dev, tx->q, tx->n_spare);
+}
+
 int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 {
 	struct tx *tx = &vb->tx;
@@ -46,10 +56,12 @@ int tx_init(struct virtio_bus *vb, const struct vring_options *opt)
 		err = virtio_device_init(vb, &tx->queue.dev, tx->q, opt);
 	if (err)
 		return err;
+	tx->spare_at = tx->n_spare = tx->n_promised = 0;
 	tx->spare = calloc(vb->num, sizeof(*tx->spare));
-	if (!tx->spare)
+	if (!tx->spare) {
+		fini_queue(vb);
 		return -ENOMEM;
-	tx->n_spare = 0;
+	}
 	for (uint32_t id = 0; vb->host && id < vb->num; id++)
 		vring_driver_describe(&tx->queue.drv, (uint16_t)id,
 				      vb->tx_addr + (uint64_t)id * vb->buffer_size, 0, false);
@@ -75,10 +87,7 @@ void tx_fini(struct virtio_bus *vb)
 	struct tx *tx = &vb->tx;
 
 	tx_stop(vb);
-	if (vb->host)
-		vring_driver_fini(&tx->queue.drv);
-	else
-		virtio_device_fini(vb, &tx->queue.dev, tx->q, tx->n_spare);
+	fini_queue(vb);
 	free(tx->spare);
 	tx->spare = NULL;
 }
@@ -113,15 +122,11 @@ static bool take_host(struct virtio_bus *vb, struct tx_buf *b)
 	return true;
 }
 
-static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
+static inline bool take_ring(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct vring_device *dev = &vb->tx.queue.dev;
 	int got;
 
-	if (__builtin_expect(vb->tx.n_spare != 0, 0)) {
-		*b = vb->tx.spare[--vb->tx.n_spare];
-		return true;
-	}
 	while ((got = vring_device_take(dev, &b->buf, true)) < 0) {
 		virtio_malformed(vb, dev->why, dev->broken);
 		if (dev->broken)
@@ -134,6 +139,35 @@ static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
 	return true;
 }
 
+static struct tx_buf *spare(struct tx *tx, uint32_t num, uint32_t i)
+{
+	return &tx->spare[(tx->spare_at + i) & (num - 1)];
+}
+
+/*
+ * Buffers are used in the order in which they were taken, so that those which are
+ * not, when the link goes down, are the last ones: the ring can go on before them.
+ */
+static __attribute__((noinline)) bool take_spare(struct virtio_bus *vb, struct tx_buf *b)
+{
+	struct tx *tx = &vb->tx;
+
+	if (tx->n_spare == tx->n_promised) {
+		if (!take_ring(vb, spare(tx, vb->num, tx->n_spare)))
+			return false;
+		tx->n_spare++;
+	}
+	*b = *spare(tx, vb->num, 0);
+	tx->spare_at++;
+	tx->n_spare--;
+	return true;
+}
+
+static inline bool take_remote(struct virtio_bus *vb, struct tx_buf *b)
+{
+	return __builtin_expect(vb->tx.n_spare != 0, 0) ? take_spare(vb, b) : take_ring(vb, b);
+}
+
 static inline bool take(struct virtio_bus *vb, struct tx_buf *b)
 {
 	return vb->host ? take_host(vb, b) : take_remote(vb, b);
@@ -142,10 +176,15 @@ static inline bool take(struct virtio_bus *vb, struct tx_buf *b)
 /* Keeps an unsent buffer for the next send. A device may not return a buffer unused. */
 static void untake(struct virtio_bus *vb, const struct tx_buf *b)
 {
-	if (vb->host)
-		vring_driver_free(&vb->tx.queue.drv, b->buf.head);
-	else
-		vb->tx.spare[vb->tx.n_spare++] = *b;
+	struct tx *tx = &vb->tx;
+
+	if (vb->host) {
+		vring_driver_free(&tx->queue.drv, b->buf.head);
+		return;
+	}
+	tx->spare_at--;
+	tx->n_spare++;
+	*spare(tx, vb->num, 0) = *b;
 }
 
 /* Puts a filled buffer of n bytes on the ring, and tells the other side if it wants to know. */
@@ -177,7 +216,7 @@ uint32_t tx_free(struct virtio_bus *vb)
 			vring_driver_free(&tx->queue.drv, id);
 		n = tx->queue.drv.n_free;
 	} else {
-		n = tx->n_spare + vring_device_available(&tx->queue.dev);
+		n = tx->n_spare - tx->n_promised + vring_device_available(&tx->queue.dev);
 	}
 	if (n && tx->full_since_ms)
 		note_room(vb);
@@ -557,6 +596,10 @@ static int reserve_taken(struct virtio_bus *vb, struct reservation *r)
 	r->generation = vb->generation;
 	r->mem = vb->mem;
 	link_mem_get(r->mem);
+	if (vb->link->borrowed) {
+		untake(vb, &r->b);
+		vb->tx.n_promised++;
+	}
 	LIST_INSERT_HEAD(&vb->tx.reserved, r, link);
 	return 0;
 }
@@ -591,7 +634,12 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 	return r->data;
 }
 
-/* With tx.lock: takes the reservation of buf off the list. */
+static bool stale(const struct virtio_bus *vb, const struct reservation *r)
+{
+	return !vb->tx.up || r->mem != vb->mem || r->generation != vb->generation;
+}
+
+/* With tx.lock: takes the reservation of buf off the list, and the buffer it was promised. */
 static struct reservation *find_reserved(struct virtio_bus *vb, const void *buf)
 {
 	struct reservation *r;
@@ -599,8 +647,13 @@ static struct reservation *find_reserved(struct virtio_bus *vb, const void *buf)
 	LIST_FOREACH(r, &vb->tx.reserved, link)
 		if (r->data == buf)
 			break;
-	if (r)
-		LIST_REMOVE(r, link);
+	if (!r)
+		return NULL;
+	LIST_REMOVE(r, link);
+	if (vb->link->borrowed && !stale(vb, r)) {
+		vb->tx.n_promised--;
+		take_remote(vb, &r->b);
+	}
 	return r;
 }
 
@@ -609,11 +662,6 @@ static void free_reserved(struct reservation *r)
 	link_mem_put(r->mem);
 	free(r->copy);
 	free(r);
-}
-
-static bool stale(const struct virtio_bus *vb, const struct reservation *r)
-{
-	return !vb->tx.up || r->mem != vb->mem || r->generation != vb->generation;
 }
 
 int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len)

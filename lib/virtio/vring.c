@@ -249,6 +249,13 @@ void vring_device_fini(struct vring_device *vq)
 	vq->taken = NULL;
 }
 
+void vring_device_return_all(struct vring_device *vq)
+{
+	for (uint32_t head = 0; head <= vq->mask; head++)
+		if (vq->taken[head])
+			vring_device_return(vq, (uint16_t)head, 0);
+}
+
 int vring_device_broken(struct vring_device *vq, uint16_t idx)
 {
 	vq->broken = vq->odd = true;

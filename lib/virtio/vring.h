@@ -218,6 +218,8 @@ int vring_device_scatter(struct vring_device *vq, const struct vring_buf *buf, c
 			 size_t n);
 /* Returns a taken head, visible at once. */
 static inline void vring_device_return(struct vring_device *vq, uint16_t head, uint32_t written);
+/* Returns all that are taken, with length 0. */
+void vring_device_return_all(struct vring_device *vq);
 /*
  * Whether the driver wants to be told of what was returned since the last call.
  * Has the fence. To be called at least once every 65535 returns.

@@ -294,8 +294,8 @@ static inline bool vring_device_call_needed(struct vring_device *vq)
  * For buffers that are done with before the next is looked at, in our byte order.
  * peek shows the next buffer and changes nothing; false if there is none or if
  * anything about it is not as usual: then the calls above sort it out. pass makes
- * it ours, but unmarked: it is to be given back (readd, give_back) before the next
- * peek or take. Between the two others may be returned.
+ * it ours, but unmarked: it is to be given back (readd, give_back) or marked (keep)
+ * before the next peek or take. Between the two others may be returned.
  */
 
 /* len may be NULL. */
@@ -397,6 +397,11 @@ static inline bool vring_device_peek(struct vring_device *vq, struct vring_buf *
 static inline void vring_device_pass(struct vring_device *vq)
 {
 	vq->avail_idx++;
+}
+
+static inline void vring_device_keep(struct vring_device *vq, uint16_t head)
+{
+	vq->taken[head] = 1;
 }
 
 static inline void vring_device_give_back(struct vring_device *vq, uint16_t head, uint32_t written)
