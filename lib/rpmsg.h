@@ -269,9 +269,10 @@ struct rpmsg_bus_options {
 };
 
 /*
- * Opens a bus by SPEC: NAME or /path/to.sock (served by rpmsgd), or
- * shm:NAME[,num=N][,size=N]. Does not wait for the other side of a shm link:
- * the bus is down until it comes (see rpmsg_bus_wait_up()).
+ * Opens a bus by SPEC: NAME or /path/to.sock (served by rpmsgd),
+ * shm:NAME[,num=N][,size=N], vhost-user:SOCKET[,size=N][,inband] (the remote side of a
+ * guest), /dev/rpmsg_ctrlN or rproc:NAME (the kernel's). Does not wait for the other
+ * side of a link: the bus is down until it comes (see rpmsg_bus_wait_up()).
  * Errors: EINVAL bad SPEC or options, ENOENT nobody serves it, EBUSY the side is
  * held by another (rpmsg_error_detail() says by whom), EACCES, EPROTO,
  * EOPNOTSUPP that side is not served there, ENOMEM, EMFILE.
@@ -342,7 +343,10 @@ struct rpmsg_bus_info {
 	int pid;               /* who serves it (client backend), or ours */
 	char tx_holder[64];    /* who has held a transmit buffer longest, "" if unknown */
 	uint32_t tx_held_ms;   /* for how long */
+	bool own_only;         /* sees and records its own endpoints' messages only (the kernel's bus) */
+	bool fixed_dst;        /* an endpoint sends to its own destination only, senders are not known */
 };
+/* What a backend cannot know (the kernel tells nothing of its rings) is 0. */
 RPMSG_API int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info);
 
 /* ---- channels and services ---- */
@@ -402,9 +406,10 @@ struct rpmsg_channel_status {
 	int holder_pid;
 	char holder[64];
 	bool announced;       /* a service whose announcement is on the ring */
-	bool peer_seen;       /* a service that has heard from somebody: it has a destination */
+	bool peer_seen;       /* a service that has heard from somebody: it has a destination
+				 (fixed_dst: that it is held, for more is not known) */
 	uint64_t tx, rx;      /* messages of the channel's endpoints */
-	uint32_t mtu;
+	uint32_t mtu;         /* 0: down or not known */
 	struct rpmsg_device *rpdev; /* this bus's device for it */
 };
 /*
@@ -482,6 +487,37 @@ RPMSG_API int rpmsg_recording_fd(const struct rpmsg_recording *rec);
 RPMSG_API int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size);
 /* Number of records so far; 0 without a recorder. Cheap. */
 RPMSG_API uint64_t rpmsg_bus_record_count(struct rpmsg_bus *bus);
+
+/* ---- the kernel's buses: what the dead left ---- */
+
+#define RPMSG_GC_ALL 1U     /* also endpoints that others made, if nobody has them open */
+#define RPMSG_GC_DRY_RUN 2U /* only look */
+
+/* A device on a kernel's bus whose creator has ended without removing it. */
+struct rpmsg_leftover {
+	size_t size;                    /* set by the library */
+	char ctrl[32];                  /* of which bus: "/dev/rpmsg_ctrl0" */
+	char node[32];                  /* "/dev/rpmsg3", or "" if it has none */
+	struct rpmsg_channel_info info; /* as it was created */
+	bool service;                   /* an announced service, else an endpoint */
+	bool ours;                      /* made by this library, else found by RPMSG_GC_ALL */
+	int pid;                        /* of its creator, or 0 */
+	char command[32];               /* likewise, or "" */
+	int err;                        /* 0: removed (or would be); -errno why not, see detail */
+	const char *detail;             /* in words, or ""; ends with the call of fn */
+};
+
+/*
+ * Removes the endpoints (/dev/rpmsgN) and services that killed programs left on
+ * the kernel's buses: spec is /dev/rpmsg_ctrlN, or NULL for all there are. fn, if
+ * not NULL, is told of each. Opening such a bus removes what this library left
+ * there, too. Never blocks longer than another process creates an endpoint.
+ * Returns how many were removed (RPMSG_GC_DRY_RUN: would be); no kernel's bus is 0.
+ * Errors: -EINVAL spec is no control device, -ENOENT it is not there, -EPERM the
+ * directory of rpmsg_dir_serve() is not safe, -ENOMEM.
+ */
+RPMSG_API int rpmsg_chrdev_gc(const char *spec, unsigned flags,
+			      void (*fn)(const struct rpmsg_leftover *left, void *arg), void *arg);
 
 /* ---- the rest ---- */
 

@@ -130,7 +130,8 @@ static int received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 		return 0;
 	sink_message(p->l, &m);
 	if (p->l->cfg->echo)
-		post(p, src, data, (size_t)len);
+		post(p, src != RPMSG_ADDR_ANY || !p->ept ? src : rpmsg_endpoint_dst(p->ept), data,
+		     (size_t)len);
 	return 0;
 }
 
@@ -360,6 +361,7 @@ static enum tool_exit look(struct part *p)
 		return code;
 	p->bound = true;
 	p->offer = false;
+	services_learn_bus(p->l->services, p->bus, p->bus_name); /* its address is known now */
 	say_bound(p);
 	say_hello(p);
 	return TOOL_OK;

@@ -141,6 +141,9 @@ static struct rpmsg_recording *follow(struct source *s)
 	services_learn_bus(s->l->services, s->bus, s->name);
 	rpmsg_bus_set_event_fn(s->bus, happened, s);
 	set_up(s, info.up);
+	if (info.own_only)
+		tool_note("%s: own endpoints only: what other programs and drivers exchange on the "
+			  "kernel's bus is not seen here", s->name);
 	return s->rec;
 }
 

@@ -52,7 +52,10 @@ static void set_line(struct line *line, const struct channel_row *row)
 	format_printable(line->cell[NAME], CELL_SIZE, st->info.name, strlen(st->info.name));
 	format_addr(st->info.src, line->cell[SRC]);
 	format_addr(st->info.dst, line->cell[DST]);
-	snprintf(line->cell[MTU], CELL_SIZE, "%" PRIu32, st->mtu);
+	if (st->mtu)
+		snprintf(line->cell[MTU], CELL_SIZE, "%" PRIu32, st->mtu);
+	else
+		strcpy(line->cell[MTU], "?");
 	snprintf(line->cell[TX], CELL_SIZE, "%" PRIu64, st->tx);
 	snprintf(line->cell[RX], CELL_SIZE, "%" PRIu64, st->rx);
 	snprintf(line->cell[STATE], CELL_SIZE, "%s", channel_state(st));

@@ -52,7 +52,8 @@ int answer_received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 		s->queued++;
 		return 0;
 	}
-	if (!s->cfg->from_any && src != s->dst) {
+	/* Where senders are not known an endpoint has one peer. */
+	if (!s->cfg->from_any && src != s->dst && src != RPMSG_ADDR_ANY) {
 		s->ignored++;
 		return 0;
 	}

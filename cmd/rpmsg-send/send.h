@@ -50,6 +50,7 @@ struct session {
 	struct rpmsg_bus *bus;
 	char bus_name[RPMSG_NAME_SIZE];
 	enum rpmsg_side side;
+	bool fixed_dst;   /* Linux's bus: no other destination, senders are not known */
 	int64_t deadline; /* of -t; NUMBER_FOREVER if it was not given */
 	bool down;
 	bool withdrawn;   /* the channel that ept is on */

@@ -58,6 +58,7 @@ enum tool_exit session_open(struct session *s, const struct send_config *cfg)
 	}
 	memcpy(s->bus_name, info.name, sizeof(s->bus_name));
 	s->side = info.side;
+	s->fixed_dst = info.fixed_dst;
 	code = await_link(s);
 	rpmsg_bus_set_event_fn(s->bus, on_event, s);
 	return code;

@@ -107,6 +107,15 @@ static enum tool_exit learn_peer(struct session *s, const struct rpmsg_channel_s
 	return TOOL_OK;
 }
 
+/* Linux's rpmsg_char never learns who sent. */
+static enum tool_exit no_peer(const struct rpmsg_channel_status *st)
+{
+	tool_error("service '%s' (0x%x) of this side: a service that announced itself cannot send "
+		   "first on Linux, nor learn who has sent to it: name the destination with -d",
+		   st->info.name, st->info.src);
+	return TOOL_FAIL;
+}
+
 static enum tool_exit bind_failed(struct session *s)
 {
 	int err = errno;
@@ -129,6 +138,8 @@ static enum tool_exit bind_channel(struct session *s, const struct rpmsg_channel
 {
 	s->channel = st->rpdev;
 	s->dst = st->info.dst;
+	if (s->dst == RPMSG_ADDR_ANY && s->fixed_dst)
+		return no_peer(st);
 	if (s->cfg->src == RPMSG_ADDR_ANY) {
 		s->ept = rpmsg_channel_bind(s->channel, answer_received, s);
 		if (!s->ept && errno != EBUSY)

@@ -20,6 +20,11 @@ static enum tool_exit no_buffer(struct session *s)
 		tool_error("no transmit buffer after %llu messages", (unsigned long long)s->sent);
 		return TOOL_NO_BUFFER;
 	}
+	if (!info.num) {
+		tool_error("no transmit buffer after %llu messages on bus %s, which does not tell "
+			   "how its ring stands", (unsigned long long)s->sent, s->bus_name);
+		return TOOL_NO_BUFFER;
+	}
 	tool_error("no transmit buffer after %llu messages: ring %u/%u free on bus %s, "
 		   "oldest held by %s for %u ms", (unsigned long long)s->sent, info.tx_free,
 		   info.num, s->bus_name, *info.tx_holder ? info.tx_holder : "the other side",

@@ -47,7 +47,8 @@ static void reply_info(struct client *c, const struct proto_head *req)
 		.buffer_size = i.buffer_size, .mtu_tx = i.mtu_tx, .mtu_rx = i.mtu_rx,
 		.tx_free = i.tx_free, .pid = (uint32_t)getpid(), .tx_held_ms = i.tx_held_ms,
 		.features = i.features, .tx = i.tx, .rx = i.rx, .no_recipient = i.no_recipient,
-		.malformed = i.malformed, .ns_refused = i.ns_refused,
+		.malformed = i.malformed, .ns_refused = i.ns_refused, .own_only = i.own_only,
+		.fixed_dst = i.fixed_dst,
 	};
 	memcpy(rep.name, s->served->name, sizeof(rep.name));
 	memcpy(rep.tx_holder, i.tx_holder, sizeof(rep.tx_holder));

@@ -13,7 +13,10 @@ static uint32_t free_buffers(struct side *s)
 {
 	struct rpmsg_bus_info info = { .size = sizeof(info) };
 
-	return !rpmsg_bus_get_info(s->bus, &info) && info.up ? info.tx_free : 0;
+	if (rpmsg_bus_get_info(s->bus, &info) || !info.up)
+		return 0;
+	/* A bus that does not tell promises s->num: what finds no buffer then waits here. */
+	return info.num ? info.tx_free : s->num;
 }
 
 static void take(struct ep *e, uint32_t n)
@@ -139,9 +142,17 @@ static bool serve_line(struct side *s)
 	return TAILQ_EMPTY(&s->waiters);
 }
 
+/* Whom the bus is to wake: any will do, but on Linux's only who has tried knows of no room. */
+static struct rpmsg_endpoint *next_sender(struct side *s)
+{
+	const struct ep *first = TAILQ_FIRST(&s->waiters);
+	struct rpmsg_endpoint *parked = first && !s->fixed_dst ? NULL : outbox_sender(s);
+
+	return parked || !first ? parked : first->rep;
+}
+
 void credit_pump(struct side *s)
 {
-	const struct ep *first;
 	struct rpmsg_endpoint *any;
 
 	if (TAILQ_EMPTY(&s->waiters) && STAILQ_EMPTY(&s->parked))
@@ -149,8 +160,7 @@ void credit_pump(struct side *s)
 	for (int i = 0; i < 2; i++) {
 		if (outbox_unpark(s) && serve_line(s))
 			return;
-		first = TAILQ_FIRST(&s->waiters);
-		any = first ? first->rep : outbox_sender(s);
+		any = next_sender(s);
 		/* Also asks the bus to wake us when a buffer comes back. */
 		if (!any || rpmsg_poll(any) != POLLOUT)
 			return;

@@ -59,8 +59,6 @@ int detach_begin(const struct options *opt)
 		await_child(fds[0], pid);
 	}
 	setsid();
-	if (chdir("/"))
-		return -errno;
 	parent_fd = fds[1];
 	close_others(parent_fd, opt->ready_fd);
 	return 0;
@@ -70,6 +68,9 @@ void detach_ready(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	/* Only now: sockets may be named from where we were started. */
+	if (chdir("/"))
+		tool_verbose("cannot leave the directory: %s", strerror(errno));
 	for (int fd = 0; fd <= 2; fd++)
 		if (null < 0 || dup2(null, fd) < 0)
 			close(fd);

@@ -87,7 +87,6 @@ void ep_free(struct ep *e)
 	TAILQ_REMOVE(&c->eps, e, of_client);
 	TAILQ_REMOVE(&e->side->eps, e, of_side);
 	c->n_eps--;
-	rpmsg_destroy_ept(e->rep);
 	outbox_fini(e);
 	inbox_fini(e);
 	if (e->out_fd >= 0)

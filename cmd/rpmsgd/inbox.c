@@ -181,6 +181,8 @@ int inbox_receive(struct rpmsg_device *rpdev, void *data, int len, void *priv, u
 	struct ep *e = priv;
 
 	(void)rpdev;
+	if (!e) /* its client has gone */
+		return 0;
 	if (e->dropping) {
 		e->dropped++;
 		return 0;

@@ -122,13 +122,18 @@ static int vhost_open_link(struct served *b)
 	return b->side[1].bus ? 0 : tell(b);
 }
 
-/* ---- all kinds ---- */
+/* ---- /dev/rpmsg_ctrlN, rproc:NAME ---- */
 
-static int not_yet(struct served *b)
+static int kernel_open(struct served *b)
 {
-	tool_error("%s=%s: not supported by this version", b->name, b->link);
-	return -1;
+	struct rpmsg_bus_options opt = bus_options(b);
+
+	opt.side = server.opt.remote ? RPMSG_SIDE_REMOTE : RPMSG_SIDE_HOST;
+	b->side[0].bus = rpmsg_bus_open(b->link, &opt);
+	return b->side[0].bus ? 0 : tell(b);
 }
+
+/* ---- all kinds ---- */
 
 static bool any_ok(const char *link)
 {
@@ -144,8 +149,8 @@ static const struct kind {
 	{ "loop", true, loop_ok, loop_open },
 	{ "shm:", false, shm_ok, shm_open_link },
 	{ "vhost-user:", false, vhost_ok, vhost_open_link },
-	{ "/dev/rpmsg_ctrl", false, any_ok, not_yet },
-	{ "rproc:", false, any_ok, not_yet },
+	{ "/dev/rpmsg_ctrl", false, any_ok, kernel_open },
+	{ "rproc:", false, any_ok, kernel_open },
 };
 
 static const struct kind *kind_of(const char *link)

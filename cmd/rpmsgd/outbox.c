@@ -17,9 +17,17 @@
 struct parked {
 	STAILQ_ENTRY(parked) link;
 	struct ep *ep; /* NULL: it is dead */
+	struct orphan *orphan; /* then: sends it, or NULL: the postman does */
 	uint32_t src, dst;
 	uint16_t len;
 	uint8_t data[];
+};
+
+/* The endpoint of a client that has gone, kept for what it had sent. */
+struct orphan {
+	struct rpmsg_endpoint *rep;
+	uint32_t n_parked;
+	LIST_ENTRY(orphan) link;
 };
 
 /* ---- what the client is told ---- */
@@ -80,6 +88,7 @@ static bool park(struct ep *e, const struct proto_message *m, const void *data)
 	if (!p)
 		return false;
 	p->ep = e;
+	p->orphan = NULL;
 	p->src = m->src;
 	p->dst = m->dst;
 	p->len = m->len;
@@ -119,6 +128,8 @@ struct rpmsg_endpoint *outbox_sender(struct side *s)
 
 	if (!p)
 		return NULL;
+	if (p->orphan)
+		return p->orphan->rep;
 	return p->ep && !p->ep->gone ? p->ep->rep : postman(s);
 }
 
@@ -129,6 +140,15 @@ static int send_parked(struct side *s, const struct parked *p)
 	if (!from)
 		return -ENOBUFS;
 	return rpmsg_trysend_offchannel(from, p->src, p->dst, p->data, p->len);
+}
+
+static void orphan_sent(struct orphan *o)
+{
+	if (--o->n_parked)
+		return;
+	LIST_REMOVE(o, link);
+	rpmsg_destroy_ept(o->rep);
+	free(o);
 }
 
 static void unpark_one(struct side *s, int err)
@@ -146,6 +166,8 @@ static void unpark_one(struct side *s, int err)
 		tool_note("%s: a message of a client that has gone was not sent: %s",
 			  s->served->name, rpmsg_strerror(err));
 	}
+	if (p->orphan)
+		orphan_sent(p->orphan);
 	free(p);
 }
 
@@ -303,15 +325,38 @@ void outbox_ready(struct watch *w, uint32_t events)
 		loop_remove(w); /* the client unbinds, or ends */
 }
 
+/* Where nobody else can send it, the endpoint stays until it is sent. */
+static struct orphan *make_orphan(struct ep *e)
+{
+	struct orphan *o;
+
+	if (!e->side->fixed_dst || e->gone || !e->rep)
+		return NULL;
+	o = calloc(1, sizeof(*o));
+	if (!o)
+		return NULL;
+	o->rep = e->rep;
+	o->rep->priv = NULL;
+	o->n_parked = e->n_parked;
+	LIST_INSERT_HEAD(&e->side->orphans, o, link);
+	return o;
+}
+
 void outbox_fini(struct ep *e)
 {
+	struct orphan *orphan = e->n_parked ? make_orphan(e) : NULL;
 	struct parked *p;
 
+	if (!orphan)
+		rpmsg_destroy_ept(e->rep);
 	credit_void(e);
 	if (!e->n_parked)
 		return;
-	STAILQ_FOREACH(p, &e->side->parked, link)
-		if (p->ep == e)
-			p->ep = NULL;
+	STAILQ_FOREACH(p, &e->side->parked, link) {
+		if (p->ep != e)
+			continue;
+		p->ep = NULL;
+		p->orphan = orphan;
+	}
 	credit_pump(e->side); /* asks to be woken on behalf of the dead */
 }

@@ -54,6 +54,7 @@ struct side;
 STAILQ_HEAD(packet_list, packet);
 STAILQ_HEAD(held_list, held);
 STAILQ_HEAD(parked_list, parked);
+LIST_HEAD(orphan_list, orphan);
 TAILQ_HEAD(chunk_list, chunk);
 TAILQ_HEAD(ep_list, ep);
 TAILQ_HEAD(chan_list, chan);
@@ -118,12 +119,14 @@ struct side {
 	struct chan_list chans;
 	struct ep_list eps;
 	bool up;
+	bool fixed_dst;        /* an endpoint sends what is its own only */
 	uint32_t generation, num, buffer_size, mtu;
 	int64_t credits_out;   /* of all endpoints */
 	uint32_t n_creditors;  /* endpoints that have any */
 	struct ep_list waiters;
 	struct parked_list parked;
 	struct rpmsg_endpoint *postman; /* sends what the dead left */
+	struct orphan_list orphans;     /* or, with fixed_dst, their own endpoints do */
 	struct client *causer; /* whose request is being carried out: gets no event of it */
 };
 
@@ -315,6 +318,7 @@ void outbox_drain(struct ep *e);
 bool outbox_credit(struct ep *e, uint32_t seq, uint32_t n, bool later);
 /* Tells the client of the link's state (and of its channel's end). */
 void outbox_state(struct ep *e);
+/* The client is gone; what it sent is not. Ends e->rep, at once or when that is sent. */
 void outbox_fini(struct ep *e);
 /* Sends what waits for buffers, in order; false if some still does. */
 bool outbox_unpark(struct side *s);

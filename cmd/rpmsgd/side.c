@@ -7,6 +7,10 @@
 
 #include "rpmsgd.h"
 
+/* Of a bus that does not tell: Linux's. */
+#define UNKNOWN_NUM 64U
+#define UNKNOWN_BUFFER 512U
+
 enum rpmsg_side side_which(const struct side *s)
 {
 	return s == &s->served->side[0] ? RPMSG_SIDE_HOST : RPMSG_SIDE_REMOTE;
@@ -65,6 +69,7 @@ static struct chan *chan_new(struct side *s, struct rpmsg_device *rpdev,
 	ch->side = s;
 	ch->rpdev = rpdev;
 	ch->origin = origin;
+	ch->persist = origin == RPMSG_CHANNEL_SERVICE; /* until a client is found to be its owner */
 	rpdev->dev.driver_data = ch;
 	TAILQ_INSERT_TAIL(&s->chans, ch, link);
 	return ch;
@@ -101,8 +106,9 @@ void chan_describe(const struct chan *ch, const struct rpmsg_channel_status *st,
 	*item = (struct proto_channel){
 		.channel = ch->id, .tx = st->tx, .rx = st->rx, .info = st->info,
 		.origin = st->origin, .holder_kind = st->holder_kind, .announced = st->announced,
-		.peer_seen = st->peer_seen, .mtu = st->mtu,
+		.peer_seen = st->peer_seen, .mtu = st->mtu, .holder_pid = (uint32_t)st->holder_pid,
 	};
+	memcpy(item->holder, st->holder, sizeof(item->holder));
 	if (!c)
 		return;
 	item->holder_kind = RPMSG_HOLDER_CLIENT;
@@ -120,9 +126,10 @@ static void refresh(struct side *s)
 		return;
 	s->up = info.up;
 	s->generation = info.generation;
-	s->num = info.num;
-	s->buffer_size = info.buffer_size;
-	s->mtu = info.mtu_tx;
+	s->num = info.num ? info.num : UNKNOWN_NUM;
+	s->buffer_size = info.buffer_size ? info.buffer_size : UNKNOWN_BUFFER;
+	s->mtu = info.mtu_tx ? info.mtu_tx : UINT16_MAX;
+	s->fixed_dst = info.fixed_dst;
 }
 
 static void link_changed(struct side *s, bool up)
@@ -221,6 +228,12 @@ void side_info(struct side *s, struct rpmsg_bus_info *info)
 
 /* ---- life ---- */
 
+/* A bus that was up already has channels of which no event told. */
+static int adopt_channel(const struct rpmsg_channel_status *st, void *arg)
+{
+	return st->rpdev && !chan_new(arg, st->rpdev, st->origin) ? -ENOMEM : 0;
+}
+
 int side_start(struct side *s)
 {
 	int err;
@@ -229,9 +242,12 @@ int side_start(struct side *s)
 	TAILQ_INIT(&s->eps);
 	TAILQ_INIT(&s->waiters);
 	STAILQ_INIT(&s->parked);
+	LIST_INIT(&s->orphans);
 	refresh(s);
+	err = rpmsg_bus_for_each_channel(s->bus, adopt_channel, s);
 	rpmsg_bus_set_event_fn(s->bus, on_event, s);
-	err = loop_add(&s->watch, rpmsg_bus_fd(s->bus), EPOLLIN, on_ready);
+	if (!err)
+		err = loop_add(&s->watch, rpmsg_bus_fd(s->bus), EPOLLIN, on_ready);
 	if (err)
 		errno = -err;
 	return err;

@@ -58,6 +58,7 @@ struct client {
 	uint32_t uid; /* the server's; as long as it is not known, nobody's */
 	struct proto_info info; /* as of the last question; bus->lock */
 	uint32_t mtu;           /* atomic */
+	uint32_t fixed_dst;     /* atomic */
 
 	struct lock call; /* its holder reads the control socket */
 	uint32_t seq;

@@ -29,7 +29,8 @@ int client_ask_info(struct client *c)
 		return fail(EPROTO, "malformed bus information from rpmsgd");
 	lock_take(&c->bus.lock);
 	c->info = info;
-	poke(&c->mtu, info.mtu_tx);
+	poke(&c->mtu, info.mtu_tx ? info.mtu_tx : UINT16_MAX); /* 0: not known */
+	poke(&c->fixed_dst, info.fixed_dst);
 	lock_drop(&c->bus.lock);
 	return 0;
 }
@@ -488,6 +489,8 @@ int client_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	info->ns_refused = i.ns_refused;
 	info->pid = (int)i.pid;
 	info->tx_held_ms = i.tx_held_ms;
+	info->own_only = i.own_only;
+	info->fixed_dst = i.fixed_dst;
 	memcpy(info->tx_holder, i.tx_holder, sizeof(info->tx_holder));
 	return 0;
 }

@@ -199,27 +199,9 @@ void client_unbind(struct endpoint *ept)
 
 /* ---- what comes in ---- */
 
-struct client_held {
-	struct rpmsg_held pub;
-	_Alignas(8) uint8_t data[];
-};
-
-static void release(struct rpmsg_held *held)
-{
-	free(held);
-}
-
 struct rpmsg_held *client_hold(struct endpoint *ept, const void *data)
 {
-	struct client *c = client_of(ept->bus);
-	struct client_held *h = malloc(sizeof(*h) + c->rx_len);
-
-	if (!h)
-		return NULL;
-	memcpy(h->data, data, c->rx_len);
-	h->pub.data = h->data;
-	h->pub.release = release;
-	return &h->pub;
+	return held_copy(data, client_of(ept->bus)->rx_len);
 }
 
 static void record_done(struct client *c)

@@ -306,12 +306,25 @@ static int check_len(struct client *c, size_t len)
 	return len > UINT16_MAX ? fail(EMSGSIZE, "%zu bytes", len) : 0;
 }
 
+/* Said at once, since rpmsgd could only report it later as a message that failed. */
+static int check_addresses(const struct client *c, const struct endpoint *ept, uint32_t src,
+			   uint32_t dst)
+{
+	if (!peek(&c->fixed_dst) || (src == ept->pub.addr && dst == peek(&ept->dst)))
+		return 0;
+	return fail(EOPNOTSUPP, "bus %s is the Linux kernel's, where an endpoint sends from its own "
+				"address to the destination it was made with, and to no other",
+		    c->bus.name);
+}
+
 int client_send(struct endpoint *ept, const void *data, size_t len, uint32_t src, uint32_t dst,
 		bool wait)
 {
 	struct client_endpoint *e = ept->backend;
 	int err = check_len(e->client, len);
 
+	if (!err)
+		err = check_addresses(e->client, ept, src, dst);
 	if (err)
 		return err;
 	lock_take(&e->lock);

@@ -26,7 +26,7 @@
 #include "rpmsg.h"
 
 #define PROTO_MAGIC 0x64677072U
-#define PROTO_VERSION 1U
+#define PROTO_VERSION 2U
 #define PROTO_PACKET_MAX 8192U
 #define PROTO_TEXT_SIZE 64U
 
@@ -87,6 +87,8 @@ struct proto_info {
 	uint64_t malformed;
 	uint64_t ns_refused;
 	char tx_holder[PROTO_TEXT_SIZE];
+	uint32_t own_only;
+	uint32_t fixed_dst;
 };
 
 /* channel 0: the one that key names; no name either: no channel. */
@@ -244,7 +246,7 @@ static inline bool proto_text_ok(const char *text, size_t size)
 _Static_assert(sizeof(struct rpmsg_channel_info) == 40, "no padding");
 _Static_assert(sizeof(struct proto_head) == 16 && sizeof(struct proto_record_head) == 16 &&
 	       sizeof(struct proto_message) == 16, "no padding");
-_Static_assert(sizeof(struct proto_info) == 16 + 40 + 12 * 4 + 6 * 8 + 64, "no padding");
+_Static_assert(sizeof(struct proto_info) == 16 + 40 + 12 * 4 + 6 * 8 + 64 + 8, "no padding");
 _Static_assert(sizeof(struct proto_bind) == 16 + 8 + 40 + 16, "no padding");
 _Static_assert(sizeof(struct proto_create) == 16 + 48, "no padding");
 _Static_assert(sizeof(struct proto_channel) == 24 + 40 + 24 + 64, "no padding");

@@ -367,16 +367,14 @@ static void fill_status(struct rpmsg_bus *bus, struct channel *ch, struct rpmsg_
 	st->mtu = (uint32_t)bus->ops->mtu(bus);
 }
 
-int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
-			       int (*fn)(const struct rpmsg_channel_status *st, void *arg), void *arg)
+int channel_each(struct rpmsg_bus *bus, int (*fn)(const struct rpmsg_channel_status *st, void *arg),
+		 void *arg)
 {
 	struct rpmsg_channel_status *all;
 	struct channel *ch;
 	size_t n = 0, i = 0;
 	int ret = 0;
 
-	if (bus->ops->for_each_channel)
-		return bus->ops->for_each_channel(bus, fn, arg);
 	lock_take(&bus->lock);
 	TAILQ_FOREACH(ch, &bus->channels, link)
 		n++;
@@ -391,6 +389,14 @@ int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
 		ret = fn(&all[i], arg);
 	free(all);
 	return ret;
+}
+
+int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
+			       int (*fn)(const struct rpmsg_channel_status *st, void *arg), void *arg)
+{
+	if (bus->ops->for_each_channel)
+		return bus->ops->for_each_channel(bus, fn, arg);
+	return channel_each(bus, fn, arg);
 }
 
 /* ---- recording ---- */

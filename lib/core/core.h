@@ -163,6 +163,7 @@ struct backend_ops {
 	int (*send_ns)(struct rpmsg_bus *bus, uint32_t src, const void *msg);
 	/* rpmsg_bus_announced() where somebody else does the name service. */
 	bool (*announced)(struct rpmsg_bus *bus);
+	const char *no_destination; /* what that means here, if it is more than "none yet" */
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
@@ -173,6 +174,8 @@ struct rpmsg_held {
 	const void *data;
 	void (*release)(struct rpmsg_held *held); /* frees */
 };
+/* A held message that is a copy, for backends whose data has no place of its own; NULL: ENOMEM. */
+struct rpmsg_held *held_copy(const void *data, size_t len);
 
 /* ---- the bus (bus.c) ---- */
 
@@ -288,6 +291,10 @@ void channel_remove(struct channel *ch);
 /* With lock: finds by name and destination (learned), or by a test of the caller's own over bus->channels. */
 struct channel *channel_find(struct rpmsg_bus *bus, const char *name, uint32_t src, uint32_t dst);
 
+/* rpmsg_bus_for_each_channel() as the core knows them. */
+int channel_each(struct rpmsg_bus *bus, int (*fn)(const struct rpmsg_channel_status *st, void *arg),
+		 void *arg);
+
 static inline struct endpoint *endpoint_of(struct rpmsg_endpoint *ept)
 {
 	return container_of(ept, struct endpoint, pub);
@@ -350,7 +357,8 @@ void dispatch_leave(struct rpmsg_bus *bus);
 /* -EBUSY, and what that means. */
 int dispatch_busy(void);
 
-/* client.c; spec.c calls it. */
+/* client.c, chrdev.c; spec.c calls them. */
 struct rpmsg_bus *client_bus_open(const char *spec, const struct rpmsg_bus_options *opt);
+struct rpmsg_bus *chrdev_bus_open(const char *spec, const struct rpmsg_bus_options *opt);
 
 #endif

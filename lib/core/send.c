@@ -2,6 +2,8 @@
 /* The six send calls of the kernel's document, and what else an endpoint can do with its backend. */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "core/core.h"
 
@@ -12,6 +14,13 @@ int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint
 	return fail(EPIPE, "the endpoint's channel is gone");
 }
 
+static int no_destination(const struct endpoint *e)
+{
+	const char *text = e->bus->ops->no_destination;
+
+	return fail(EINVAL, "%s", text ? text : "no destination address yet");
+}
+
 static inline int send_to(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst,
 			  bool wait)
 {
@@ -20,7 +29,7 @@ static inline int send_to(struct rpmsg_endpoint *ept, const void *data, int len,
 	if (__builtin_expect(len < 0 || (!data && len), 0))
 		return fail(EINVAL, "no message to send");
 	if (__builtin_expect(dst == RPMSG_ADDR_ANY, 0))
-		return fail(EINVAL, "no destination address yet");
+		return no_destination(e);
 	return peek(&e->send)(e, data, (size_t)len, ept->addr, dst, wait);
 }
 
@@ -31,8 +40,10 @@ static inline int send_from(struct rpmsg_endpoint *ept, const void *data, int le
 
 	if (len < 0 || (!data && len))
 		return fail(EINVAL, "no message to send");
-	if (src == RPMSG_ADDR_ANY || dst == RPMSG_ADDR_ANY)
-		return fail(EINVAL, "no %s address yet", src == RPMSG_ADDR_ANY ? "source" : "destination");
+	if (src == RPMSG_ADDR_ANY)
+		return fail(EINVAL, "no source address yet");
+	if (dst == RPMSG_ADDR_ANY)
+		return no_destination(e);
 	return peek(&e->send)(e, data, (size_t)len, src, dst, wait);
 }
 
@@ -113,7 +124,7 @@ int rpmsg_tx_submit(struct rpmsg_endpoint *ept, void *buf, size_t len, uint32_t 
 		dst = __atomic_load_n(&e->dst, __ATOMIC_RELAXED);
 	if (dst == RPMSG_ADDR_ANY) {
 		e->bus->ops->discard(e, buf);
-		return fail(EINVAL, "no destination address yet");
+		return no_destination(e);
 	}
 	return e->bus->ops->submit(e, buf, dst, len);
 }
@@ -141,6 +152,28 @@ struct rpmsg_held *rpmsg_rx_hold(struct rpmsg_endpoint *ept, const void *data)
 		return NULL;
 	}
 	return e->bus->ops->hold(e, data);
+}
+
+struct held_copy {
+	struct rpmsg_held pub;
+	_Alignas(8) uint8_t data[];
+};
+
+static void free_copy(struct rpmsg_held *held)
+{
+	free(held);
+}
+
+struct rpmsg_held *held_copy(const void *data, size_t len)
+{
+	struct held_copy *h = malloc(sizeof(*h) + len);
+
+	if (!h)
+		return NULL;
+	memcpy(h->data, data, len);
+	h->pub.data = h->data;
+	h->pub.release = free_copy;
+	return &h->pub;
 }
 
 const void *rpmsg_held_data(const struct rpmsg_held *held)

@@ -559,8 +559,12 @@ bound_remote()
 	assert_output --partial "$RPMSG_DIR/nothere.sock"
 	run rpmsg-send -b 'not a bus' -d 30 x
 	assert_failure 64
-	run rpmsg-send -b /dev/rpmsg_ctrl9 -d 30 x
-	assert_failure 1
+	run rpmsg-send -b /dev/rpmsg_ctrl99 -d 30 x
+	assert_failure 2
+	assert_output --partial 'no such control device'
+	run rpmsg-send -b rproc:nothere -d 30 x
+	assert_failure 2
+	assert_output --partial 'no such remote processor'
 }
 
 @test "50 at once on a bus that nobody serves start one rpmsgd" {

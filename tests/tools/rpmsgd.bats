@@ -245,19 +245,22 @@ exits()
 	assert_equal "$(ls -A "$RPMSG_DIR")" ''
 }
 
-@test "numbers that no link has, and kinds that are not there yet, are said" {
+@test "numbers that no link has, and kernel's buses that are not there, are said" {
 	run rpmsgd rpmsg0=loop:num=3
 	assert_failure 1
 	assert_output --partial 'num=3'
 	run rpmsgd rpmsg0=loop:size=33
 	assert_failure 1
 	assert_output --partial 'size=33'
-	local link
-	for link in vhost-user:/tmp/x /dev/rpmsg_ctrl0 rproc:dsp; do
-		run rpmsgd "$link"
-		assert_failure 1
-		assert_output "rpmsgd: rpmsg0=$link: not supported by this version"
-	done
+	run rpmsgd /dev/rpmsg_ctrl99
+	assert_failure 1
+	assert_output --regexp '^rpmsgd: rpmsg0=/dev/rpmsg_ctrl99: no such control device; there is '
+	run rpmsgd rproc:nothere
+	assert_failure 1
+	assert_output --regexp '^rpmsgd: rpmsg0=rproc:nothere: no such remote processor; there is '
+	run rpmsgd -R /dev/rpmsg_ctrl99
+	assert_failure 1
+	assert_output --partial 'never the remote side'
 	assert_equal "$(ls -A "$RPMSG_DIR")" ''
 }
 
