@@ -16,6 +16,7 @@ enum {
 	KEY_BANNER,
 	KEY_READY_FD,
 	KEY_EXIT_ON_DOWN,
+	KEY_KERNEL,
 };
 
 static const struct argp_option options[] = {
@@ -30,6 +31,8 @@ static const struct argp_option options[] = {
 	{"strict", KEY_STRICT, NULL, 0, "end with 1 if any message was lost", 2},
 	{"write", 'w', "FILE", 0, "write a capture (- is standard output)", 3},
 	{"read", 'r', "FILE", 0, "read a capture or a recorder's file (- is standard input)", 3},
+	{"kernel", KEY_KERNEL, NULL, 0,
+	 "watch what this machine's kernel sends and receives, by its debug messages (root)", 3},
 	{"follow", KEY_FOLLOW, NULL, 0, "with -r: wait for more until the recorder ends", 3},
 	{"time", KEY_TIME, "FORM", 0,
 	 "a: seconds since 1970, d: since the line before, z: since the first, A: date, "
@@ -55,6 +58,10 @@ static void check(struct argp_state *state, const struct config *cfg)
 
 	if (cfg->read && (part || cfg->tool.n_bus || cfg->tool.remote))
 		argp_error(state, "-r reads a file: no bus, side, name or address goes with it");
+	if (cfg->kernel && (part || cfg->read || cfg->tool.remote))
+		argp_error(state, "--kernel watches: no file, side, name or address goes with it");
+	if (cfg->kernel && cfg->exit_on_down)
+		argp_error(state, "--kernel is not told when a link goes down: no --exit-on-down");
 	if (cfg->follow && !cfg->read)
 		argp_error(state, "--follow needs -r");
 	if ((cfg->echo || cfg->hello) && !part)
@@ -116,6 +123,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_EXIT_ON_DOWN:
 		cfg->exit_on_down = true;
 		return 0;
+	case KEY_KERNEL:
+		cfg->kernel = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		cfg->expr = state->argv + state->next;
 		cfg->n_expr = (size_t)(state->argc - state->next);
@@ -132,6 +142,8 @@ static enum tool_exit listen_run(struct listen *l)
 {
 	if (l->cfg->read)
 		return file_run(l);
+	if (l->cfg->kernel)
+		return kernel_run(l);
 	if (config_takes_part(l->cfg))
 		return part_run(l);
 	return watch_run(l);

@@ -3,13 +3,12 @@
 
 #include <ctype.h>
 #include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "tree.h"
 
 static bool numbered(const char *name, const char *prefix)
 {
@@ -32,22 +31,10 @@ static int is_processor(const struct dirent *entry)
 static void read_attribute(const char *dir, const char *name, const char *file, char *buf,
 			   size_t size)
 {
-	char path[PATH_MAX];
-	ssize_t n = -1;
-	int fd;
+	static const struct tree here = { .fd = -1 };
 
-	snprintf(path, sizeof(path), "%s/%s/%s", dir, name, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, buf, size - 1);
-		close(fd);
-	}
-	if (n <= 0) {
+	if (tree_read_line(&here, buf, size, "%s/%s/%s", dir, name, file))
 		strcpy(buf, "?");
-		return;
-	}
-	buf[n] = 0;
-	buf[strcspn(buf, "\n")] = 0;
 }
 
 static void put_control(FILE *out, const char *dir, const char *name)

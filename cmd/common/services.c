@@ -53,8 +53,8 @@ void services_free(struct services *s)
 	free(s);
 }
 
-static int add(struct services *s, const char *bus, enum rpmsg_side side, uint32_t addr,
-	       const char *name)
+int services_learn_address(struct services *s, const char *bus, enum rpmsg_side side,
+			   uint32_t addr, const char *name)
 {
 	struct service *new = malloc(sizeof(*new));
 	struct service **node;
@@ -107,6 +107,7 @@ struct learn {
 	struct services *services;
 	const char *bus_name;
 	enum rpmsg_side side; /* ours */
+	bool own_src;         /* senders are not known: who was meant tells the service */
 };
 
 static int learn_channel(const struct rpmsg_channel_status *st, void *arg)
@@ -115,9 +116,12 @@ static int learn_channel(const struct rpmsg_channel_status *st, void *arg)
 	int err = 0;
 
 	if (st->origin != RPMSG_CHANNEL_SERVICE && st->info.dst != RPMSG_ADDR_ANY)
-		err = add(l->services, l->bus_name, other(l->side), st->info.dst, st->info.name);
-	if (!err && st->origin != RPMSG_CHANNEL_LEARNED && st->info.src != RPMSG_ADDR_ANY)
-		err = add(l->services, l->bus_name, l->side, st->info.src, st->info.name);
+		err = services_learn_address(l->services, l->bus_name, other(l->side), st->info.dst,
+					     st->info.name);
+	if (!err && (l->own_src || st->origin != RPMSG_CHANNEL_LEARNED) &&
+	    st->info.src != RPMSG_ADDR_ANY)
+		err = services_learn_address(l->services, l->bus_name, l->side, st->info.src,
+					     st->info.name);
 	return err;
 }
 
@@ -130,6 +134,7 @@ int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bu
 	if (err)
 		return err;
 	l.side = info.side;
+	l.own_src = info.fixed_dst;
 	return rpmsg_bus_for_each_channel(bus, learn_channel, &l);
 }
 
@@ -161,7 +166,7 @@ void services_learn(struct services *s, const struct rpmsg_record *m)
 	if (a.withdrawn)
 		drop(s, m->bus, sender(m), a.addr);
 	else if (a.addr != RPMSG_ADDR_ANY)
-		add(s, m->bus, sender(m), a.addr, a.name);
+		services_learn_address(s, m->bus, sender(m), a.addr, a.name);
 }
 
 const char *services_find(const struct services *s, const struct rpmsg_record *m)

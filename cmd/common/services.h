@@ -16,6 +16,9 @@ void services_free(struct services *s);
 
 /* Learns the channels that are there now; -errno. */
 int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bus_name);
+/* Learns that addr, an address of side, belongs to a service; -ENOMEM. */
+int services_learn_address(struct services *s, const char *bus, enum rpmsg_side side,
+			   uint32_t addr, const char *name);
 /* Learns from a message if it is a name service message. */
 void services_learn(struct services *s, const struct rpmsg_record *m);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * rpmsg-listen: messages come from one of three sources (the recordings of
- * buses, an endpoint of ours, a file) and all go through one sink, which
- * filters, counts, prints and writes them.
+ * rpmsg-listen: messages come from one of four sources (the recordings of
+ * buses, an endpoint of ours, a file, the kernel's log) and all go through one
+ * sink, which filters, counts, prints and writes them.
  */
 #ifndef RPMSG_LISTEN_H
 #define RPMSG_LISTEN_H
@@ -22,7 +22,7 @@ struct config {
 	const char *write;   /* -w or NULL */
 	uint64_t count;      /* 0: no limit */
 	enum format_time time;
-	bool echo, follow, strict, exit_on_down;
+	bool echo, follow, strict, exit_on_down, kernel;
 	struct ready ready;
 	char **expr;
 	size_t n_expr;
@@ -40,6 +40,7 @@ struct listen {
 	bool print;
 	struct pcap_writer *capture; /* or NULL */
 	uint64_t seen, lost;
+	const char *lost_what; /* what is counted as lost; NULL: messages */
 	struct ready ready;
 	bool running;        /* there was something to listen to */
 	bool closing;        /* what is there is still shown, nothing is waited for */
@@ -57,7 +58,7 @@ enum tool_exit sink_close(struct listen *l);
 void sink_message(struct listen *l, const struct rpmsg_record *m);
 /* A message that we sent: it goes into the capture alone. */
 void sink_sent(struct listen *l, const struct rpmsg_record *m);
-/* Messages that nobody will see any more. */
+/* Messages, or what lost_what says, that nobody will see any more. */
 void sink_lost(struct listen *l, const char *bus, uint64_t count);
 /* The link of a bus came up or went down. Ends the run if the config says so. */
 void sink_link(struct listen *l, const char *bus, bool up);
@@ -70,8 +71,9 @@ void sink_stop(struct listen *l, enum tool_exit code);
 
 /* ---- the sources: each runs until there is no more, and returns what it ends with ---- */
 
-enum tool_exit watch_run(struct listen *l); /* watch.c */
-enum tool_exit part_run(struct listen *l);  /* part.c */
-enum tool_exit file_run(struct listen *l);  /* file.c */
+enum tool_exit watch_run(struct listen *l);  /* watch.c */
+enum tool_exit part_run(struct listen *l);   /* part.c */
+enum tool_exit file_run(struct listen *l);   /* file.c */
+enum tool_exit kernel_run(struct listen *l); /* kernel.c */
 
 #endif

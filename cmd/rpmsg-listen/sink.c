@@ -119,13 +119,15 @@ void sink_sent(struct listen *l, const struct rpmsg_record *m)
 		capture(l, m);
 }
 
-static void print_event(struct listen *l, const char *type, const char *bus, uint64_t count)
+static void print_event(struct listen *l, const char *type, const char *bus, uint64_t count,
+			const char *text)
 {
 	const struct format_event event = {
 		.time_ns = format_now_ns(),
 		.bus = bus,
 		.type = type,
 		.count = count,
+		.text = text,
 	};
 	int err;
 
@@ -141,14 +143,15 @@ void sink_lost(struct listen *l, const char *bus, uint64_t count)
 	if (!count)
 		return;
 	l->lost += count;
-	tool_verbose("%s: %" PRIu64 " messages lost", bus, count);
-	print_event(l, "lost", bus, count);
+	tool_verbose("%s: %" PRIu64 " %s lost", bus, count,
+		     l->lost_what ? l->lost_what : "messages");
+	print_event(l, "lost", bus, count, l->lost_what);
 }
 
 void sink_link(struct listen *l, const char *bus, bool up)
 {
 	tool_note("%s: link %s", bus, up ? "up" : "down");
-	print_event(l, up ? "up" : "down", bus, 0);
+	print_event(l, up ? "up" : "down", bus, 0, NULL);
 	if (!up && l->cfg->exit_on_down)
 		sink_stop(l, TOOL_LINK_DOWN);
 }
@@ -180,13 +183,15 @@ void sink_stop(struct listen *l, enum tool_exit code)
 static void summary(const struct listen *l)
 {
 	const char *file = l->cfg->write;
-	const char *s = l->seen == 1 ? "" : "s";
+	const char *s = l->seen == 1 ? "" : "s", *what = l->lost_what ? l->lost_what : "";
+	const char *blank = l->lost_what ? " " : "";
 
 	if (!file)
-		tool_note("%" PRIu64 " message%s seen, %" PRIu64 " lost", l->seen, s, l->lost);
+		tool_note("%" PRIu64 " message%s seen, %" PRIu64 "%s%s lost", l->seen, s, l->lost,
+			  blank, what);
 	else
-		tool_note("%" PRIu64 " message%s written to %s, %" PRIu64 " lost", l->seen, s,
-			  strcmp(file, "-") ? file : "standard output", l->lost);
+		tool_note("%" PRIu64 " message%s written to %s, %" PRIu64 "%s%s lost", l->seen, s,
+			  strcmp(file, "-") ? file : "standard output", l->lost, blank, what);
 }
 
 static void close_capture(struct listen *l)
@@ -217,7 +222,7 @@ enum tool_exit sink_close(struct listen *l)
 		check_count(l);
 	}
 	if (l->cfg->strict && l->lost) {
-		tool_error("messages were lost");
+		tool_error("%s were lost", l->lost_what ? l->lost_what : "messages");
 		l->code = tool_exit_worse(l->code, TOOL_FAIL);
 	}
 	filter_free(l->filter);

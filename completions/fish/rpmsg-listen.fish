@@ -11,6 +11,7 @@ complete -c rpmsg-listen -l exit-on-down -d 'End with 6 when the link goes down'
 complete -c rpmsg-listen -l strict -d 'End with 1 if any message was lost'
 complete -c rpmsg-listen -s w -l write -r -F -d 'Write a capture'
 complete -c rpmsg-listen -s r -l read -r -F -d "Read a capture or a recorder's file"
+complete -c rpmsg-listen -l kernel -d "Watch the kernel's own traffic"
 complete -c rpmsg-listen -l follow -d 'With -r: wait for more'
 complete -c rpmsg-listen -l time -x -a 'a d z A n' -d 'Time of messages'
 complete -c rpmsg-listen -l banner -d 'Say on stderr when ready'

@@ -529,7 +529,9 @@ x r>h clock 0x33>0x400 [6] hello!'
 	local -a bad=('-n' '-n ' '-s any' '-s 0xffffffff' '-c 0' '-c 1x' '-t -1' '-o xml' '--time q'
 		'--echo' '--hello' '--hello -s 5' '--follow' '-r x -s 5' '-r x -b y' '-w - -o text'
 		'names x' 'name' 'addr' 'addr x' 'name a b' 'name a and' '--ready-fd 99' '--no-such'
-		'-n aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' '-s 5 -b a -b b')
+		'-n aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' '-s 5 -b a -b b'
+		'--kernel -n x' '--kernel -s 5' '--kernel -R' '--kernel -r x' '--kernel --follow'
+		'--kernel --echo' '--kernel --exit-on-down' '--kernel names')
 	local args
 	for args in "${bad[@]}"; do
 		echo "rpmsg-listen $args"
