@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* rpmsg-ns: the name service: lists, watches, awaits and makes announcements. */
+/* rpmsg-ns: the name service, and what is wrong with a machine that should have one. */
 #include <string.h>
 
 #include "common/hint.h"
@@ -16,6 +16,11 @@ enum {
 	KEY_HOLD,
 	KEY_BANNER,
 	KEY_READY_FD,
+	KEY_SYSROOT,
+	KEY_TABLE,
+	KEY_DMESG,
+	KEY_ALL,
+	KEY_DRY_RUN,
 };
 
 static const struct argp_option options[] = {
@@ -27,28 +32,39 @@ static const struct argp_option options[] = {
 	{"banner", KEY_BANNER, NULL, 0, "watch, announce: say on stderr when ready", 3},
 	{"ready-fd", KEY_READY_FD, "N", 0,
 	 "watch, announce: write a newline to descriptor N then", 3},
+	{"sysroot", KEY_SYSROOT, "DIR", 0, "doctor: a machine's files in DIR, not this machine", 4},
+	{"table", KEY_TABLE, "FILE", 0,
+	 "doctor: only the resource table in FILE, a firmware or the table itself", 4},
+	{"dmesg", KEY_DMESG, "FILE", 0, "doctor: a kernel's log in FILE, not /dev/kmsg", 4},
+	{"all", KEY_ALL, NULL, 0, "gc: also endpoints that others made and nobody has open", 5},
+	{"dry-run", KEY_DRY_RUN, NULL, 0, "gc: only say what would be removed", 5},
 	{0},
 };
 
 static const char doc[] =
-	"List, watch, await and make announcements of services.\v"
+	"List, watch, await and make announcements of services; say what is wrong with a board.\v"
 	"list: a table of the channels (this is the default). watch: what happens to them. "
 	"wait: until all NAMEs are announced, the bus being waited for too (-t, default 5 "
-	"seconds). announce: a service that belongs to the bus, until it is withdrawn.";
+	"seconds). announce: a service that belongs to the bus, until it is withdrawn. doctor: "
+	"what works, what does not, and what to type next. gc: removes the /dev/rpmsgN that killed "
+	"programs left.";
 
 struct command {
 	const char *name;
 	enum tool_exit (*run)(struct config *cfg);
 	size_t min, max; /* arguments */
 	bool awaits;     /* -t has a default */
+	size_t max_bus;  /* that can be named */
 };
 
 static const struct command commands[] = {
-	{"list", run_list, 0, 0, false},
-	{"watch", run_watch, 0, 0, false},
-	{"wait", run_await, 1, SIZE_MAX, true},
-	{"announce", run_announce, 1, 1, true},
-	{"withdraw", run_withdraw, 1, 1, true},
+	{"list", run_list, 0, 0, false, TOOL_BUS_MAX},
+	{"watch", run_watch, 0, 0, false, TOOL_BUS_MAX},
+	{"wait", run_await, 1, SIZE_MAX, true, TOOL_BUS_MAX},
+	{"announce", run_announce, 1, 1, true, TOOL_BUS_MAX},
+	{"withdraw", run_withdraw, 1, 1, true, TOOL_BUS_MAX},
+	{"doctor", run_doctor, 0, 0, false, 0},
+	{"gc", run_gc, 0, 0, false, 1},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -64,8 +80,25 @@ static const struct command *find_command(struct argp_state *state, const char *
 	}
 	if (near)
 		argp_error(state, "'%s' is no command; did you mean '%s'?", name, near);
-	argp_error(state, "'%s' is no command: list, watch, wait, announce, withdraw", name);
+	argp_error(state, "'%s' is no command: list, watch, wait, announce, withdraw, doctor, gc",
+		   name);
 	return NULL;
+}
+
+/* Of the two commands that open no bus. */
+static void check_machine_options(struct argp_state *state, const struct config *cfg)
+{
+	bool doctor = cfg->run == run_doctor, gc = cfg->run == run_gc;
+
+	if ((cfg->sysroot || cfg->table || cfg->dmesg) && !doctor)
+		argp_error(state, "--sysroot, --table and --dmesg belong to doctor");
+	if (cfg->table && (cfg->sysroot || cfg->dmesg))
+		argp_error(state, "--table excludes --sysroot and --dmesg");
+	if ((cfg->all || cfg->dry_run) && !gc)
+		argp_error(state, "--all and --dry-run belong to gc");
+	if ((cfg->tool.remote || cfg->tool.timeout_set) && (doctor || gc))
+		argp_error(state, "--remote and --timeout mean nothing to %s",
+			   doctor ? "doctor" : "gc");
 }
 
 static void check_options(struct argp_state *state, const struct config *cfg)
@@ -84,6 +117,7 @@ static void check_options(struct argp_state *state, const struct config *cfg)
 		argp_error(state, "--banner and --ready-fd belong to watch and announce");
 	if (cfg->tool.out != FORMAT_TEXT && cfg->tool.out != FORMAT_JSON)
 		argp_error(state, "--out: there is text and json here");
+	check_machine_options(state, cfg);
 }
 
 /* args: the command and its arguments. */
@@ -100,6 +134,9 @@ static void set_command(struct argp_state *state, struct config *cfg, char **arg
 		argp_error(state, "%s needs a NAME", command->name);
 	if (cfg->n_name > command->max)
 		argp_error(state, "%s: '%s' is too much", command->name, cfg->name[command->max]);
+	if (cfg->tool.n_bus > command->max_bus)
+		argp_error(state, "--bus: %s takes %s", command->name,
+			   command->max_bus ? "one" : "none, it looks at the whole machine");
 	for (size_t i = 0; i < cfg->n_name; i++)
 		tool_arg_name(state, command->name, cfg->name[i]);
 }
@@ -133,6 +170,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_READY_FD:
 		cfg->ready.fd = ready_arg_fd(state, arg);
 		return 0;
+	case KEY_SYSROOT:
+		cfg->sysroot = arg;
+		return 0;
+	case KEY_TABLE:
+		cfg->table = arg;
+		return 0;
+	case KEY_DMESG:
+		cfg->dmesg = arg;
+		return 0;
+	case KEY_ALL:
+		cfg->all = true;
+		return 0;
+	case KEY_DRY_RUN:
+		cfg->dry_run = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		cfg->name = state->argv + state->next;
 		cfg->n_name = (size_t)(state->argc - state->next);
@@ -151,7 +203,8 @@ int main(int argc, char **argv)
 	static const struct argp argp = {
 		.options = options,
 		.parser = parse,
-		.args_doc = "[list | watch | wait NAME... | announce NAME | withdraw NAME]",
+		.args_doc = "[list | watch | wait NAME... | announce NAME | withdraw NAME | "
+			    "doctor | gc]",
 		.doc = doc,
 		.children = tool_children,
 	};

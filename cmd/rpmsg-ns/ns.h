@@ -12,7 +12,8 @@ struct config {
 	char **name;  /* the command's arguments */
 	size_t n_name;
 	uint32_t src; /* RPMSG_ADDR_ANY: not given */
-	bool only_new, gone, bound, hold;
+	bool only_new, gone, bound, hold, all, dry_run;
+	const char *sysroot, *table, *dmesg; /* or NULL */
 	struct ready ready;
 	int64_t deadline;
 };
@@ -22,6 +23,8 @@ enum tool_exit run_watch(struct config *cfg);    /* watch.c */
 enum tool_exit run_await(struct config *cfg);    /* await.c */
 enum tool_exit run_announce(struct config *cfg); /* announce.c */
 enum tool_exit run_withdraw(struct config *cfg);
+enum tool_exit run_doctor(struct config *cfg);   /* doctor.c */
+enum tool_exit run_gc(struct config *cfg);       /* gc.c */
 
 /* ---- channels.c: what is on a bus at one moment ---- */
 
