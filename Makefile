@@ -84,8 +84,8 @@ DAEMON_LIB := $(BUILD)/obj/rpmsgd.a
 TEST_BINS := $(addprefix $(BUILD)/unit/,$(UNITS)) $(addprefix $(BUILD)/programs/,$(PROGRAMS))
 BENCH_BINS := $(addprefix $(BUILD)/bench/,$(BENCHES))
 
-.PHONY: all demo test test-long check-asan check-tsan lint bench tests install uninstall deps \
-	deps-test deps-ci clean FORCE
+.PHONY: all demo demo-linux test test-linux test-long check-asan check-tsan lint fuzz bench \
+	tests install uninstall deps deps-test deps-linux deps-fuzz deps-ci clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -176,6 +176,10 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(INNER)
 	@mkdir -p $(@D)
 	$(call say,LD)$(LINK) -o $@ $^
 
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(INNER)
+	@mkdir -p $(@D)
+	$(call say,LD)$(LINK) -fsanitize=fuzzer -o $@ $^
+
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # ---- packages ----
@@ -185,6 +189,12 @@ deps:
 
 deps-test:
 	@tests/deps.sh build test
+
+deps-linux:
+	@tests/deps.sh build test linux
+
+deps-fuzz:
+	@tests/deps.sh build test fuzz
 
 deps-ci:
 	@tests/deps.sh build test ci
@@ -199,6 +209,12 @@ test: deps-test
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)$(RUN)
 
+# The kernel is made once for all build folders: see tests/linux/kernel.sh.
+test-linux: deps-linux
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)tests/linux/kernel.sh
+	$(Q)$(RUN) --linux
+
 test-long: deps-test
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)$(RUN) --long
@@ -210,6 +226,19 @@ check-tsan: deps-test
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SAN=thread tests
 	$(Q)BUILD='$(abspath $(BUILD))/tsan' SAN=thread tests/run --units
 
+# From the recorded conversations on, and from what was found in earlier runs.
+FUZZ_TIME ?= 60
+FUZZ_CC ?= clang
+FUZZ := $(BUILD)/fuzz/fuzz/fuzz_vhost
+fuzz: deps-fuzz
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/unit/test_vhost_fuzz
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC='$(FUZZ_CC)' \
+		SAN=fuzzer-no-link,address,undefined $(FUZZ)
+	$(Q)mkdir -p $(BUILD)/fuzz/corpus
+	$(Q)$(BUILD)/unit/test_vhost_fuzz --seeds $(BUILD)/fuzz/corpus
+	$(Q)$(FUZZ) -max_total_time=$(FUZZ_TIME) -timeout=10 -max_len=4096 -print_final_stats=1 \
+		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/corpus
+
 bench: deps
 	$(Q)$(MAKE) --no-print-directory bench-run
 
@@ -220,6 +249,11 @@ bench-run: $(BENCH_BINS)
 demo: deps-test
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)BUILD='$(abspath $(BUILD))' tests/demo.sh
+
+demo-linux: deps-linux
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/linux/kernel.sh
+	$(Q)BUILD='$(abspath $(BUILD))' tests/linux/demo.sh
 
 lint: deps-ci
 	$(Q)tests/lint.sh
@@ -263,3 +297,4 @@ uninstall:
 
 clean:
 	rm -rf $(BUILD)
+	tests/linux/kernel.sh --clean

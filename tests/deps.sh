@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# deps.sh KIND...: sees to it that what KIND (build, test, ci) needs is there.
+# deps.sh KIND...: sees to it that what KIND (build, test, ci, linux, fuzz) needs is there.
 # With apt-get it installs what is missing; elsewhere it says what to install.
 set -eu
 
-# KIND  Debian package  how to see that it is there: a command, pc:NAME or a file
+# KIND  Debian package  how to see that it is there: a command, pc:NAME or a file (a pattern)
+# Of packages with a | between them it is the first that the archive has.
 needs()
 {
 	cat <<-'EOF'
@@ -31,6 +32,15 @@ needs()
 	ci    clang           clang
 	ci    cppcheck        cppcheck
 	ci    shellcheck      shellcheck
+	linux linux-source-6.12|linux-source /usr/src/linux-source-[0-9]*.tar.xz
+	linux xz-utils        xz
+	linux flex            flex
+	linux bison           bison
+	linux bc              bc
+	linux kmod            modprobe
+	linux perl-base       perl
+	fuzz  clang           clang
+	fuzz  libclang-rt-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 	EOF
 }
 
@@ -38,7 +48,11 @@ there()
 {
 	case $1 in
 	pc:*) ${PKG_CONFIG:-pkg-config} --exists "${1#pc:}" 2>/dev/null ;;
-	/*) [ -e "$1" ] ;;
+	/*)
+		# shellcheck disable=SC2086 # a pattern
+		set -- $1
+		[ -e "$1" ]
+		;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }
@@ -47,6 +61,18 @@ missing()
 {
 	needs | while read -r kind package probe; do
 		case " $* " in *" $kind "*) there "$probe" || echo "$package" ;; esac
+	done
+}
+
+# The first of A|B|C that apt knows, else the last.
+chosen()
+{
+	while read -r alternatives; do
+		rest=$alternatives
+		while [ "$rest" != "${rest#*|}" ] && ! apt-cache show "${rest%%|*}" >/dev/null 2>&1; do
+			rest=${rest#*|}
+		done
+		echo "${rest%%|*}"
 	done
 }
 
@@ -59,6 +85,7 @@ if ! command -v apt-get >/dev/null 2>&1; then
 	exit 1
 fi
 
+packages=$(missing "$@" | chosen | tr '\n' ' ')
 as_root=
 if [ "$(id -u)" -ne 0 ]; then
 	if ! command -v sudo >/dev/null 2>&1; then
@@ -71,6 +98,7 @@ fi
 
 echo "installing: $packages" >&2
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update </dev/null >&2
+packages=$(missing "$@" | chosen | tr '\n' ' ')
 # shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive \
 	apt-get -q -y --no-install-recommends install $packages </dev/null >&2
