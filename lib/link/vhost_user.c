@@ -24,6 +24,7 @@
 #include "link/listen.h"
 #include "link/shm.h"
 #include "link/vhost_user.h"
+#include "virtio/barrier.h"
 
 #define BACKLOG 8
 #define PAUSE_S 3            /* after there were no resources to take a connection */
@@ -233,6 +234,10 @@ static enum link_change come_up(struct vhost_link *v, const struct vring ring[VH
 	say(v, INFO, "the driver is ready: features %#" PRIx64 ", rings of %u and %u, %u memory region%s",
 	    link->features, ring[0].num, ring[1].num, link->regions.n,
 	    link->regions.n == 1 ? "" : "s");
+	/* A driver posts its buffers before it kicks: this is not the memory that it wrote to. */
+	if (!link->base[0] && !shm_load16(&ring[0].avail->idx))
+		say(v, WARNING, "the driver has posted no buffers: is the guest's memory shared "
+		    "(QEMU: share=on)?");
 	/* Of what another used in these rings before us nobody may have told. */
 	for (unsigned q = 0; q < VHOST_RINGS; q++)
 		if (link->base[q])

@@ -451,31 +451,13 @@ static void release(struct rpmsg_held *pub)
 	free(held);
 }
 
-static void release_copy(struct rpmsg_held *held)
-{
-	free(held);
-}
-
-/* What was put together from several pieces, or lies in the private copy, is copied once more. */
-static struct rpmsg_held *hold_copy(const void *data, size_t len)
-{
-	struct rpmsg_held *held = malloc(sizeof(*held) + len);
-
-	if (!held)
-		return NULL;
-	memcpy(held + 1, data, len);
-	held->data = held + 1;
-	held->release = release_copy;
-	return held;
-}
-
 struct rpmsg_held *rx_hold(struct endpoint *e, const void *data)
 {
 	struct virtio_bus *vb = virtio_of(e->bus);
 	struct virtio_held *held;
 
-	if (!vb->rx.in_ring)
-		return hold_copy(data, vb->rx.len);
+	if (!vb->rx.in_ring) /* put together from several pieces */
+		return held_copy(data, vb->rx.len);
 	held = malloc(sizeof(*held) + (vb->link->borrowed ? vb->rx.len : 0));
 	if (!held)
 		return NULL;

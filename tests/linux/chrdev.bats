@@ -92,6 +92,16 @@ restart_firmware()
 	guest_stop l || :
 }
 
+@test "what comes has no sender, but the name of whom it is for" {
+	guest_start l rpmsg-listen -b $CTRL -n other --time n --banner
+	wait_for grep -q ready "$guest_err"
+	run -0 rpmsg-send -b rpmsg0 -d 0x401 hi
+	wait_for test -s "$guest_out"
+	run cat "$guest_out"
+	assert_output 'rpmsg_ctrl0 r>h other ?>0x401 [2] hi'
+	guest_stop l || :
+}
+
 @test "each thing that the kernel cannot do is refused in its own words" {
 	run -2 guest rpmsg-send -b $CTRL -R -d 77 x
 	assert_output --partial 'Linux is the host of its buses'

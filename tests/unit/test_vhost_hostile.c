@@ -164,8 +164,8 @@ static void many_fds_in_parts(void **state)
 
 static void unknown_requests(void **state)
 {
-	static const uint32_t ids[] = { 0,  6,	7,  19, 20,  22,       23,
-					33, 36, 38, 41, 255, 1u << 31, UINT32_MAX };
+	static const uint32_t ids[] = { 0, 6, 7, 19, 20, 22, 23, 33, 36, 38, 41, 255,
+					1u << 31, UINT32_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {

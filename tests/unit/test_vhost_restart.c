@@ -582,7 +582,7 @@ static void control_under_a_sender(void **state)
 	assert_null(failed);
 	assert_int_equal(s.result, -EPIPE);
 	assert_int_equal(s.sent, g.ring[0].num - 1); /* and the announcement */
-	/* What was on the ring behind it was delivered, and came back, before the guest was answered. */
+	/* What was on the ring behind it was delivered, and came back, before the answer. */
 	assert_int_equal(c.to_us_seen, 4);
 	assert_int_equal(guest_tx_free(&g), g.ring[1].num);
 	rpmsg_destroy_ept(counted);
