@@ -165,7 +165,7 @@ map_names()
 		*) continue ;;
 		esac
 		[[ -e $TOP/$f ]] || continue
-		head -n 3 "$TOP/$f" | grep -q 'SPDX-License-Identifier: BSD-2-Clause' ||
+		head -n 3 "$TOP/$f" | grep -q 'SPDX-License-Identifier: \(GPL-2.0-only OR \)\?BSD-2-Clause' ||
 			fail "no SPDX line: $f"
 	done
 }
