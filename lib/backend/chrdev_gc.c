@@ -197,6 +197,12 @@ int chrdev_gc(const char *ctrl, unsigned flags,
 	return err ? err : c.n;
 }
 
+static int is_there(const char *name, void *arg)
+{
+	(void)name, (void)arg;
+	return 1;
+}
+
 int rpmsg_chrdev_gc(const char *spec, unsigned flags,
 		    void (*fn)(const struct rpmsg_leftover *left, void *arg), void *arg)
 {
@@ -205,6 +211,8 @@ int rpmsg_chrdev_gc(const char *spec, unsigned flags,
 
 	if (spec && !strncmp(spec, "rproc:", 6))
 		return fail(EINVAL, "no control device: that is %s/rpmsg_ctrlN", chrdev_roots.dev);
+	if (!spec && !chrdev_each_name("rpmsg", "rpmsg_ctrl", is_there, NULL))
+		return 0;
 	err = spec ? chrdev_find(spec, &place) : 0;
 	return err ? err : chrdev_gc(spec ? place.ctrl : NULL, flags, fn, arg);
 }

@@ -80,13 +80,12 @@ guest_ended()
 	done
 }
 
-@test "a job whose call was lost is found all the same" {
+@test "a job whose call was lost is found all the same, and so is the end" {
 	guest_boot
-	mkdir "$GUEST/jobs/silent"
-	echo 'exec echo found' >"$GUEST/jobs/silent/command"
-	: >"$GUEST/jobs/silent/go"
-	wait_for guest_job_status "$GUEST/jobs/silent"
-	assert_equal "$(<"$GUEST/jobs/silent/out")" found
+	guest_ring() { :; }
+	run -0 guest echo found
+	assert_output found
+	guest_halt
 }
 
 @test "jobs in the background: output as it comes, signals, exit status" {
@@ -148,6 +147,17 @@ guest_ended()
 	guest_options=(init=/bin/true)
 	run -1 guest_boot
 	assert_output --partial 'Attempted to kill init!'
+}
+
+@test "an abort is a good end only after all was done" {
+	guest_boot
+	run -1 guest_ended_well 134
+	guest_halt
+	guest_ended_well 134
+	run -1 guest_ended_well 1
+	run -1 guest_ended_well 137
+	echo 'Kernel panic - not syncing: later' >>"$GUEST/console"
+	run -1 guest_ended_well 134
 }
 
 @test "what cannot be set up ends it, with the reason" {

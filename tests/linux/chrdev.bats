@@ -344,7 +344,7 @@ seen()
 	kill -STOP "$server"
 	run -5 guest rpmsg-send -b $CTRL -d 77 --try -c 300 x
 	assert_output --partial 'no transmit buffer after 256 messages'
-	run -5 guest rpmsg-send -b $CTRL -d 77 -t 0.2 x
+	run -5 guest rpmsg-send -b $CTRL -d 77 -t 1 x
 	guest_start s rpmsg-send -b $CTRL -d 77 -t 60 -c 300 x
 	kill -CONT "$server"
 	run guest_waited s
@@ -354,12 +354,12 @@ seen()
 	guest_start d rpmsgd --banner $CTRL
 	wait_for grep -q ready "$guest_err"
 	kill -STOP "$server"
-	run -5 guest rpmsg-send -b rpmsg0 -d 77 -t 0.5 -c 400 x
+	run -5 guest rpmsg-send -b rpmsg0 -d 77 -t 3 -c 400 x
 	sent=${output##*after }
 	sent=${sent%% *}
 	((sent >= 256))
 	guest_start t rpmsg-send -b rpmsg0 -d 77 -t 60 -c 300 x
-	run -5 guest rpmsg-send -b rpmsg0 -d 77 -t 0.2 x
+	run -5 guest rpmsg-send -b rpmsg0 -d 77 -t 1 x
 	kill -CONT "$server"
 	run guest_waited t
 	assert_success

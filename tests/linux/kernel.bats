@@ -4,6 +4,8 @@
 
 load ../lib/common
 
+BATS_TEST_TIMEOUT=600
+
 setup()
 {
 	common_setup

@@ -156,6 +156,8 @@ static void a_directory_of_others_is_refused(void **state)
 	const struct tree *t = *state;
 	struct chrdev_lock lock;
 
+	tree_bus(t, "virtio0", "virtio");
+	tree_control(t, "virtio0", "rpmsg_ctrl0");
 	assert_int_equal(mkdir(tree_path(t, "run"), 0777), 0);
 	assert_int_equal(chmod(tree_path(t, "run"), 0777), 0);
 	assert_int_equal(chrdev_lock_take(&lock), -EPERM);
@@ -216,9 +218,13 @@ static int n_records(void)
 static void records_of_devices_that_are_gone(void **state)
 {
 	struct chrdev_record rec = example(12345);
+	const struct tree *t = *state;
 	struct told told = { 0 };
 
-	(void)state;
+	assert_int_equal(rpmsg_chrdev_gc(NULL, 0, tell, &told), 0);
+	assert_int_equal(access(tree_path(t, "run"), F_OK), -1); /* no bus: nothing is made */
+	tree_bus(t, "virtio0", "virtio");
+	tree_control(t, "virtio0", "rpmsg_ctrl0");
 	leave(&rec);
 	assert_int_equal(n_records(), 1);
 	assert_int_equal(rpmsg_chrdev_gc(NULL, 0, tell, &told), 0);
