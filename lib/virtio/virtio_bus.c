@@ -61,7 +61,8 @@ static void unwatch_queues(struct virtio_bus *vb)
 			continue;
 		/* The other side holds the same file: closing alone would not end the watch. */
 		epoll_ctl(vb->epoll_fd, EPOLL_CTL_DEL, vb->event_fd[q], NULL);
-		close(vb->event_fd[q]);
+		if (vb->event_fd[q] != vb->tx.leader_fd)
+			close(vb->event_fd[q]);
 		vb->event_fd[q] = -1;
 	}
 }
@@ -419,6 +420,7 @@ static void free_bus(struct virtio_bus *vb)
 	close_fd(vb->epoll_fd);
 	close_fd(vb->wake_fd);
 	close_fd(vb->cancel_fd);
+	close_fd(vb->leave_fd);
 	free(vb);
 }
 
@@ -480,7 +482,8 @@ static int open_fds(struct virtio_bus *vb)
 	vb->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	vb->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	vb->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (vb->epoll_fd < 0 || vb->wake_fd < 0 || vb->cancel_fd < 0)
+	vb->leave_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (vb->epoll_fd < 0 || vb->wake_fd < 0 || vb->cancel_fd < 0 || vb->leave_fd < 0)
 		return fail(errno, "no file descriptors for bus %s", vb->bus.name);
 	err = watch(vb, vb->wake_fd, FD_WAKE, EPOLLIN);
 	if (!err)
@@ -506,7 +509,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 	vb->host = link->side == RPMSG_SIDE_HOST;
 	vb->rx.q = vb->host ? 0 : 1;
 	vb->tx.q = vb->host ? 1 : 0;
-	vb->event_fd[0] = vb->event_fd[1] = -1;
+	vb->event_fd[0] = vb->event_fd[1] = vb->tx.leader_fd = -1;
 	LIST_INIT(&vb->tx.reserved);
 	err = open_fds(vb);
 	if (!err)

@@ -48,6 +48,7 @@ struct tx {
 	struct queue queue;
 	bool polled;           /* somebody waits on the bus's fd for a buffer */
 	bool leader;           /* somebody sleeps on the event fd */
+	int leader_fd;         /* that fd, which the leader closes if the link goes down; or -1 */
 	uint32_t followers;
 	uint32_t seq;          /* futex: the leader looked at the ring */
 	uint64_t full_since_ms; /* 0: not full */
@@ -86,6 +87,7 @@ struct virtio_bus {
 	int epoll_fd;
 	int wake_fd;           /* keeps the epoll fd readable while there is more to do */
 	int cancel_fd;
+	int leave_fd;          /* wakes the leader when the link goes down */
 	bool cancelled;        /* atomic */
 	int event_fd[2];       /* our duplicates of the link's, in the epoll set */
 	bool broken;           /* atomic; a ring is, and the link was reset */

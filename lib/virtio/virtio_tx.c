@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "link/event.h"
 #include "virtio/barrier.h"
 #include "virtio/virtio_bus.h"
 
@@ -78,6 +79,8 @@ void tx_stop(struct virtio_bus *vb)
 	vb->tx.up = false;
 	vb->tx.limit = 0;
 	vb->tx.quick_limit = 0;
+	if (vb->tx.leader)
+		event_fd_signal(vb->leave_fd);
 	__atomic_add_fetch(&vb->tx.seq, 1, __ATOMIC_RELAXED);
 	futex_wake_all(&vb->tx.seq);
 }
@@ -248,18 +251,31 @@ static int sleep_on_fd(struct virtio_bus *vb, int event_fd, int timeout_ms)
 		{ .fd = event_fd, .events = POLLIN },
 		{ .fd = vb->cancel_fd, .events = POLLIN },
 		{ .fd = vb->link->control_fd, .events = POLLIN },
+		{ .fd = vb->leave_fd, .events = POLLIN },
 	};
-	uint64_t count;
 
-	if (poll(fds, 3, timeout_ms) <= 0)
+	if (poll(fds, 4, timeout_ms) <= 0)
 		return 0; /* time is the caller's; a signal does not end the wait */
-	if (fds[0].revents & POLLIN && read(event_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
-		return -errno;
+	if (fds[0].revents & POLLIN)
+		event_fd_clear(event_fd);
 	if (fds[1].revents & POLLIN && virtio_take_cancel(vb))
 		return fail(EINTR, "the wait for a transmit buffer was cancelled");
 	if (fds[2].revents)
 		virtio_link_control(vb);
 	return 0;
+}
+
+/* With tx.lock. The link may have gone down meanwhile, and may be up again. */
+static void end_lead(struct virtio_bus *vb)
+{
+	struct tx *tx = &vb->tx;
+	const bool ours = vb->event_fd[tx->q] != tx->leader_fd;
+
+	if (ours)
+		close(tx->leader_fd);
+	if (ours || !tx->up)
+		event_fd_clear(vb->leave_fd);
+	tx->leader_fd = -1;
 }
 
 static int lead(struct virtio_bus *vb, int timeout_ms)
@@ -269,6 +285,7 @@ static int lead(struct virtio_bus *vb, int timeout_ms)
 	int err = 0;
 
 	tx->leader = true;
+	tx->leader_fd = event_fd;
 	if (!tx_arm(vb)) {
 		lock_drop(&tx->lock);
 		/* The other side may be waiting for what we have received. */
@@ -285,6 +302,7 @@ static int lead(struct virtio_bus *vb, int timeout_ms)
 		virtio_wake(vb);
 	tx->polled = false;
 	tx->leader = false;
+	end_lead(vb);
 	__atomic_add_fetch(&tx->seq, 1, __ATOMIC_RELAXED);
 	if (tx->followers)
 		futex_wake_all(&tx->seq);
