@@ -153,7 +153,7 @@ static void free_chrdev(struct chrdev *c)
 	close_fd(c->nothing);
 	close_fd(c->uevents);
 	close_fd(c->timer);
-	free(c->slot);
+	free(c->slots.item);
 	free(c->buffer);
 	free(c);
 }

@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/types.h>
 
+#include "backend/slots.h"
 #include "core/core.h"
 
 #define CHRDEV_DIR_SIZE 256u  /* a device's name in sysfs */
@@ -227,8 +228,7 @@ struct chrdev {
 	uint64_t last_local;  /* ids of what is not in the kernel */
 	struct chrdev_channels channels; /* bus->lock */
 
-	struct chrdev_endpoint **slot; /* bus->lock */
-	unsigned n_slots;
+	struct slots slots; /* of chrdev_endpoints; bus->lock */
 	struct lock starving; /* the next two */
 	unsigned backoff_ms;
 	bool armed;           /* the timer is */

@@ -12,36 +12,14 @@
 #define BUFFER_SIZE 65536u /* a message's length has 16 bits: none is cut */
 #define READS 64           /* messages of one endpoint in a row */
 
-/* ---- slots ---- */
-
-static int slot_take(struct chrdev *c, struct chrdev_endpoint *e)
-{
-	unsigned i = 0, n;
-	struct chrdev_endpoint **p;
-
-	while (i < c->n_slots && c->slot[i])
-		i++;
-	if (i == c->n_slots) {
-		n = c->n_slots ? 2 * c->n_slots : 8;
-		p = realloc(c->slot, n * sizeof(struct chrdev_endpoint *));
-		if (!p)
-			return -ENOMEM;
-		memset(p + c->n_slots, 0, (n - c->n_slots) * sizeof(struct chrdev_endpoint *));
-		c->slot = p;
-		c->n_slots = n;
-	}
-	c->slot[i] = e;
-	e->slot = i;
-	return 0;
-}
+/* ---- references ---- */
 
 struct chrdev_endpoint *chrdev_endpoint_get(struct chrdev *c, unsigned slot)
 {
-	struct chrdev_endpoint *e = NULL;
+	struct chrdev_endpoint *e;
 
 	lock_take(&c->bus.lock);
-	if (slot < c->n_slots)
-		e = c->slot[slot];
+	e = slots_get(&c->slots, slot);
 	if (e)
 		e->refs++;
 	lock_drop(&c->bus.lock);
@@ -180,9 +158,12 @@ static int attach_later(struct chrdev_endpoint *e, uint32_t *addr)
 	lock_take(&c->bus.lock);
 	if (*addr == RPMSG_ADDR_ANY) {
 		*addr = RPMSG_ADDR_DYNAMIC;
-		for (unsigned i = 0; i < c->n_slots; i++)
-			if (c->slot[i] && c->slot[i] != e && c->slot[i]->addr >= *addr)
-				*addr = c->slot[i]->addr + 1;
+		for (unsigned i = 0; i < c->slots.n; i++) {
+			const struct chrdev_endpoint *other = slots_get(&c->slots, i);
+
+			if (other && other != e && other->addr >= *addr)
+				*addr = other->addr + 1;
+		}
 	}
 	lock_drop(&c->bus.lock);
 	if (*addr >= CHRDEV_ADDR_END)
@@ -195,19 +176,21 @@ static int attach_later(struct chrdev_endpoint *e, uint32_t *addr)
 static struct chrdev_endpoint *new_endpoint(struct chrdev *c, struct endpoint *ept, uint32_t dst)
 {
 	struct chrdev_endpoint *e = calloc(1, sizeof(*e));
-	int err;
+	int slot;
 
 	if (!e)
 		return NULL;
 	*e = (struct chrdev_endpoint){ .chrdev = c, .ept = ept, .refs = 1, .dst = dst, .fd = -1,
 				       .gone = true, .made = { .fd = -1, .record = -1 } };
 	lock_take(&c->bus.lock);
-	err = slot_take(c, e);
+	slot = slots_take(&c->slots, e);
 	lock_drop(&c->bus.lock);
-	if (!err)
-		return e;
-	free(e);
-	return NULL;
+	if (slot < 0) {
+		free(e);
+		return NULL;
+	}
+	e->slot = (unsigned)slot;
+	return e;
 }
 
 /* From now on nobody finds it. */
@@ -217,7 +200,7 @@ static void leave_slot(struct chrdev_endpoint *e)
 
 	lock_take(&c->bus.lock);
 	e->ept = NULL;
-	c->slot[e->slot] = NULL;
+	slots_drop(&c->slots, e->slot);
 	lock_drop(&c->bus.lock);
 }
 
@@ -276,7 +259,7 @@ void chrdev_endpoints_renew(struct chrdev *c)
 	unsigned n;
 
 	lock_take(&c->bus.lock);
-	n = c->n_slots;
+	n = c->slots.n;
 	lock_drop(&c->bus.lock);
 	for (unsigned i = 0; i < n; i++) {
 		struct chrdev_endpoint *e = chrdev_endpoint_get(c, i);

@@ -230,9 +230,12 @@ void chrdev_retry(struct chrdev *c)
 	lock_drop(&c->starving);
 	c->look |= !peek(&c->bus.up);
 	lock_take(&c->bus.lock);
-	for (unsigned i = 0; i < c->n_slots; i++)
-		if (c->slot[i])
-			poke(&c->slot[i]->starved, false);
+	for (unsigned i = 0; i < c->slots.n; i++) {
+		struct chrdev_endpoint *e = slots_get(&c->slots, i);
+
+		if (e)
+			poke(&e->starved, false);
+	}
 	lock_drop(&c->bus.lock);
 }
 

@@ -167,7 +167,7 @@ static void free_client(struct client *c)
 		close(c->wake);
 	if (c->epoll >= 0)
 		close(c->epoll);
-	free(c->slot);
+	free(c->slots.item);
 	free(c->record);
 	free(c);
 }

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "backend/protocol.h"
+#include "backend/slots.h"
 #include "core/core.h"
 
 #define CLIENT_ANSWER_MS 15000 /* a server that is silent for so long is lost */
@@ -69,8 +70,7 @@ struct client {
 	unsigned n_events;
 	bool resync;
 
-	struct client_endpoint **slot; /* bus->lock */
-	unsigned n_slots;
+	struct slots slots; /* of client_endpoints; bus->lock */
 
 	/* dispatching thread: the record that is being delivered */
 	struct client_endpoint *from;

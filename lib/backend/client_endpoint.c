@@ -10,36 +10,14 @@
 
 #define READING_MS 1000 /* how often a slow reader says that it is at work */
 
-/* ---- slots ---- */
-
-static int slot_take(struct client *c, struct client_endpoint *e)
-{
-	unsigned i = 0, n;
-	struct client_endpoint **p;
-
-	while (i < c->n_slots && c->slot[i])
-		i++;
-	if (i == c->n_slots) {
-		n = c->n_slots ? 2 * c->n_slots : 8;
-		p = realloc(c->slot, n * sizeof(*p));
-		if (!p)
-			return -ENOMEM;
-		memset(p + c->n_slots, 0, (n - c->n_slots) * sizeof(*p));
-		c->slot = p;
-		c->n_slots = n;
-	}
-	c->slot[i] = e;
-	e->slot = i;
-	return 0;
-}
+/* ---- references ---- */
 
 struct client_endpoint *client_endpoint_get(struct client *c, unsigned slot)
 {
-	struct client_endpoint *e = NULL;
+	struct client_endpoint *e;
 
 	lock_take(&c->bus.lock);
-	if (slot < c->n_slots)
-		e = c->slot[slot];
+	e = slots_get(&c->slots, slot);
 	if (e)
 		e->refs++;
 	lock_drop(&c->bus.lock);
@@ -65,8 +43,8 @@ bool client_all_ended(struct client *c, const struct channel *ch)
 	bool all = true;
 
 	lock_take(&c->bus.lock);
-	for (unsigned i = 0; i < c->n_slots && all; i++) {
-		struct client_endpoint *e = c->slot[i];
+	for (unsigned i = 0; i < c->slots.n && all; i++) {
+		struct client_endpoint *e = slots_get(&c->slots, i);
 
 		if (e && (!ch || e->ept->ch == ch))
 			all = e->ended;
@@ -120,20 +98,21 @@ static int watch(struct client *c, int fd, enum client_kind kind, unsigned slot)
 
 static int attach(struct client *c, struct client_endpoint *e)
 {
-	int err;
+	int slot, err;
 
 	lock_take(&c->bus.lock);
-	err = slot_take(c, e);
+	slot = slots_take(&c->slots, e);
 	lock_drop(&c->bus.lock);
-	if (err)
-		return err;
+	if (slot < 0)
+		return slot;
+	e->slot = (unsigned)slot;
 	err = watch(c, e->in, CLIENT_IN, e->slot);
 	if (!err)
 		err = watch(c, e->out, CLIENT_OUT, e->slot);
 	if (!err)
 		return 0;
 	lock_take(&c->bus.lock);
-	c->slot[e->slot] = NULL;
+	slots_drop(&c->slots, e->slot);
 	lock_drop(&c->bus.lock);
 	return err;
 }
@@ -187,7 +166,7 @@ void client_unbind(struct endpoint *ept)
 
 	lock_take(&c->bus.lock);
 	e->ept = NULL;
-	c->slot[e->slot] = NULL;
+	slots_drop(&c->slots, e->slot);
 	lock_drop(&c->bus.lock);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->in, NULL);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->out, NULL);

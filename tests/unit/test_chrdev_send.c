@@ -39,7 +39,7 @@ struct fixture {
 	struct chrdev c;
 	struct chrdev_endpoint e;
 	struct endpoint ept;
-	struct chrdev_endpoint *slot[1];
+	void *slot[1];
 };
 
 static int set_up(void **state)
@@ -58,8 +58,8 @@ static int set_up(void **state)
 	f->c.epoll = epoll_create1(0);
 	epoll_ctl(f->c.epoll, EPOLL_CTL_ADD, f->c.timer, &ev);
 	f->slot[0] = &f->e;
-	f->c.slot = f->slot;
-	f->c.n_slots = 1;
+	f->c.slots.item = f->slot;
+	f->c.slots.n = 1;
 	f->e.chrdev = &f->c;
 	f->e.ept = &f->ept;
 	f->e.addr = 1024;
