@@ -91,7 +91,7 @@ asleep()
 	assert_line --index 0 --regexp '^poll\(\[\{fd=[0-9]+, events=POLLIN\}.*, 3000[01]\) = 1 \(\[\{fd=[0-9]+, revents=POLLIN\}\]\)$'
 	[[ ${lines[0]} =~ fd=([0-9]+),\ events.*fd=([0-9]+),\ revents ]]
 	assert_equal "${BASH_REMATCH[2]}" "${BASH_REMATCH[1]}"
-	assert_line --index 1 --regexp "^read\(${BASH_REMATCH[1]}, .*, 8\) += 8\$"
+	assert_line --index 1 --regexp "^(read|preadv2)\(${BASH_REMATCH[1]}, .*\) += 8\$"
 	refute_line --regexp '^(p?select6?|epoll_p?wait2?|(clock_)?nanosleep|timer.*|setitimer|sched_yield)\('
 	assert_equal "$(grep -c '^p\?poll(' <<<"$output")" 1
 }
