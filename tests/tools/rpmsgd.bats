@@ -502,7 +502,7 @@ exits()
 }
 
 @test "without descriptors clients are refused, the rest goes on, and nothing spins" {
-	start bash -c 'ulimit -n 40; exec rpmsgd rpmsg0=loop'
+	start bash -c 'ulimit -n 48; exec rpmsgd rpmsg0=loop'
 	local daemon=$started i
 	wait_for test -S "$RPMSG_DIR/rpmsg0.sock"
 	start rpmsg-listen -b rpmsg0 -R -n echo --echo
