@@ -326,13 +326,16 @@ static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_
 {
 	struct tx *tx = &vb->tx;
 	int limit = vb->bus.send_timeout_ms;
+	uint32_t generation = vb->generation;
 	uint64_t start = virtio_now_ms();
 	int err = 0;
 
-	while (tx->up && !take(vb, b)) {
+	while (tx->up && vb->generation == generation) {
 		uint64_t gone = virtio_now_ms() - start;
 		int left = limit < 0 ? -1 : (int)((uint64_t)limit + 1 - gone);
 
+		if (take(vb, b))
+			return 0;
 		if (only_we_could_help(vb))
 			return fail(EDEADLK, "no transmit buffer, and only this thread could free one");
 		if (limit >= 0 && gone > (uint64_t)limit)
@@ -344,7 +347,7 @@ static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_
 		if (err)
 			return err;
 	}
-	return tx->up ? 0 : fail(EPIPE, "the link of bus %s is down", vb->bus.name);
+	return fail(EPIPE, "the link of bus %s %s", vb->bus.name, tx->up ? "went down" : "is down");
 }
 
 static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_buf *b, bool wait)

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "vhost_guest.h"
+#include "virtio/virtio_bus.h"
 
 #define COUNTED_ADDR 50u
 
@@ -476,7 +477,9 @@ static void reserved_to_the_last(void **state)
 struct sender {
 	struct rpmsg_endpoint *e;
 	int result;
-	uint32_t sent; /* atomic */
+	uint32_t sent;    /* atomic */
+	uint32_t refused; /* atomic */
+	bool stop;        /* atomic */
 };
 
 static void *send_until_refused(void *arg)
@@ -490,10 +493,13 @@ static void *send_until_refused(void *arg)
 
 static bool sender_waits(const struct guest *g)
 {
-	struct rpmsg_bus_info info = { .size = sizeof(info) };
+	struct virtio_bus *vb = virtio_of(g->front.bus);
+	bool waits;
 
-	assert_int_equal(rpmsg_bus_get_info(g->front.bus, &info), 0);
-	return info.up && info.tx_free == 0 && info.tx_holder[0];
+	lock_take(&vb->tx.lock);
+	waits = vb->tx.up && vb->tx.leader;
+	lock_drop(&vb->tx.lock);
+	return waits;
 }
 
 static void stopped_under_a_sender(void **state)
@@ -520,6 +526,50 @@ static void stopped_under_a_sender(void **state)
 		rpmsg_destroy_ept(s.e);
 		guest_fini(&g);
 	}
+}
+
+static void *send_for_ever(void *arg)
+{
+	struct sender *s = arg;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED))
+		if (rpmsg_send(s->e, "x", 1))
+			__atomic_fetch_add(&s->refused, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* Each stop ends the wait, though the rings are up again before the sender has looked. */
+static void stopped_and_up_again_under_a_sender(void **state)
+{
+	struct sender s = { .sent = 0 };
+	unsigned fds = 0;
+	struct guest g;
+	pthread_t t;
+
+	(void)state;
+	guest_init(&g, "");
+	guest_boot(&g);
+	s.e = bind_at(&g, front_echo, NULL, COUNTED_ADDR);
+	assert_int_equal(pthread_create(&t, NULL, send_for_ever, &s), 0);
+	for (unsigned round = 0; round < 300; round++) {
+		uint32_t refused;
+
+		serve_until(g.front.bus, sender_waits(&g));
+		refused = __atomic_load_n(&s.refused, __ATOMIC_RELAXED);
+		guest_set_kick(&g, round & 1);
+		serve_until(g.front.bus, bus_is_up(g.front.bus));
+		serve_until(g.front.bus, __atomic_load_n(&s.refused, __ATOMIC_RELAXED) > refused);
+		serve_until(g.front.bus, sender_waits(&g));
+		if (round == 10)
+			fds = count_fds();
+		if (round > 10)
+			assert_in_range(count_fds(), fds - 1, fds + 1);
+	}
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	stop_rings(&g);
+	pthread_join(t, NULL);
+	rpmsg_destroy_ept(s.e);
+	guest_fini(&g);
 }
 
 static int blocking_cb(struct rpmsg_device *rpdev, void *data, int len, void *priv, uint32_t src)
@@ -608,6 +658,7 @@ int main(void)
 		TEST(reserved_and_sent_past),
 		TEST(reserved_to_the_last),
 		TEST(stopped_under_a_sender),
+		TEST(stopped_and_up_again_under_a_sender),
 		TEST(control_under_a_sender),
 	};
 
