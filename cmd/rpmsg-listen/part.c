@@ -47,6 +47,19 @@ static enum rpmsg_direction direction(const struct part *p, bool sent)
 
 /* ---- sending: in order, none lost ---- */
 
+/* Where the link went and came, one refusal tells of messages that were accepted before. */
+static int send_again(struct part *p, uint32_t dst, const void *data, size_t len)
+{
+	char before[160];
+	int err;
+
+	snprintf(before, sizeof(before), "%s", rpmsg_error_detail());
+	err = rpmsg_trysendto(p->ept, data, (int)len, dst);
+	if (!err || err == -ENOMEM)
+		tool_error("%s: %s", p->bus_name, before);
+	return err;
+}
+
 static int try_send(struct part *p, uint32_t dst, const void *data, size_t len)
 {
 	struct rpmsg_record m = {
@@ -60,6 +73,8 @@ static int try_send(struct part *p, uint32_t dst, const void *data, size_t len)
 	int err;
 
 	err = rpmsg_trysendto(p->ept, data, (int)len, dst);
+	if (err == -EPIPE)
+		err = send_again(p, dst, data, len);
 	if (err)
 		return err;
 	m.time_ns = format_now_ns();

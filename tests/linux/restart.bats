@@ -65,9 +65,11 @@ links()
 	guest_log_clean
 }
 
-@test "unbound in the middle of traffic" {
+# ten times, while the sample driver and a listener on BUS echo to each other
+unbound_in_traffic()
+{
 	local n
-	start rpmsg-listen -b vhost-user:vhost.sock -n rpmsg-client-sample --echo -q
+	start rpmsg-listen -b "$1" -n rpmsg-client-sample --echo -q
 	wait_for test -S vhost.sock
 	guest_boot vhost.sock
 	guest modprobe rpmsg_client_sample count=1000000
@@ -78,6 +80,15 @@ links()
 	done
 	guest_halt
 	guest_log_clean
+}
+
+@test "unbound in the middle of traffic" {
+	unbound_in_traffic vhost-user:vhost.sock
+}
+
+@test "unbound in the middle of traffic that rpmsgd hands on" {
+	serve g=vhost-user:vhost.sock
+	unbound_in_traffic g
 }
 
 @test "20 restarts of the guest, powered off or killed" {
