@@ -49,7 +49,7 @@ void inbox_init(struct ep *e)
 static struct chunk *add_chunk(struct ep *e, enum proto_record type, size_t room)
 {
 	struct chunk *ck = malloc(sizeof(*ck) + room);
-	struct proto_record_head head = { .type = (uint16_t)type };
+	struct proto_record_head head = { .type = (uint16_t)type, .generation = e->side->generation };
 
 	if (!ck)
 		return NULL;
@@ -92,13 +92,21 @@ static bool is_received(const struct chunk *ck)
 	return head.type == PROTO_RECEIVED;
 }
 
+static bool is_of_now(const struct ep *e, const struct chunk *ck)
+{
+	struct proto_record_head head;
+
+	memcpy(&head, ck->data, sizeof(head));
+	return head.generation == e->side->generation;
+}
+
 /* A record with room for a message of size bytes, or NULL: the queue is full. */
 static struct chunk *chunk_for(struct ep *e, size_t size)
 {
 	struct chunk *ck = TAILQ_LAST(&e->chunks, chunk_list);
 	size_t room = sizeof(struct proto_record_head) + size;
 
-	if (ck && ck->room - ck->len >= size && is_received(ck))
+	if (ck && ck->room - ck->len >= size && is_received(ck) && is_of_now(e, ck))
 		return ck;
 	if (room < PROTO_BATCH)
 		room = PROTO_BATCH;

@@ -151,6 +151,8 @@ void client_discard(struct endpoint *ept, void *buf);
 void client_record(struct client *c, const struct proto_message *m, const void *data, bool sent);
 /* Handles what the server says about sending, from dispatch. */
 void client_read_out(struct client_endpoint *e);
+/* Something of this generation has come in: what is sent from now on is for that one. */
+void client_catch_up(struct client_endpoint *e, uint32_t generation);
 
 enum client_kind { CLIENT_CONTROL, CLIENT_CANCEL, CLIENT_WAKE, CLIENT_IN, CLIENT_OUT };
 static inline uint64_t client_tag(enum client_kind kind, unsigned slot)

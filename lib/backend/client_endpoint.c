@@ -317,6 +317,7 @@ int client_receive(struct client *c, struct client_endpoint *e, int max)
 		dropped(c, e, head.n);
 	if (head.type != PROTO_RECEIVED)
 		return 1;
+	client_catch_up(e, head.generation);
 	lock_take(&c->bus.lock);
 	e->refs++;
 	lock_drop(&c->bus.lock);

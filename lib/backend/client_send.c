@@ -41,7 +41,7 @@ static void handle(struct client_endpoint *e, const struct proto_record_head *he
 	case PROTO_DOWN:
 	case PROTO_UP:
 		e->down = head->type == PROTO_DOWN;
-		e->generation = head->generation;
+		poke(&e->generation, head->generation);
 		e->credits = 0;
 		e->queued = false;
 		e->answered = e->asked;
@@ -85,6 +85,12 @@ void client_read_out(struct client_endpoint *e)
 		end_turn(e);
 	}
 	lock_drop(&e->lock);
+}
+
+void client_catch_up(struct client_endpoint *e, uint32_t generation)
+{
+	if (peek(&e->generation) != generation)
+		client_read_out(e);
 }
 
 /* ---- sleeping ---- */

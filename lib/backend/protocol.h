@@ -189,7 +189,7 @@ enum proto_record {
 	PROTO_DOWN,      /* credits are void */
 	PROTO_UP,        /* a new generation */
 	/* "in" from rpmsgd */
-	PROTO_RECEIVED,  /* n messages */
+	PROTO_RECEIVED,  /* n messages of this generation; its UP came before, on "out" */
 	PROTO_DROPPED,   /* n messages are missing here: they were not read in time */
 	PROTO_END,       /* the channel is gone, nothing follows */
 	/* "in" to rpmsgd */
