@@ -12,8 +12,9 @@ enum { KEY_USAGE = 0x100 };
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "Common options:", 90 },
 	{ "bus", 'b', "SPEC", 0,
-	  "the bus: NAME, /PATH.sock, shm:NAME[,num=N][,size=N], /dev/rpmsg_ctrlN "
-	  "(default: $RPMSG_BUS, else rpmsg0, else a software bus)", 0 },
+	  "the bus: NAME, /PATH.sock, shm:NAME[,num=N][,size=N], vhost-user:SOCKET, "
+	  "/dev/rpmsg_ctrlN, rproc:NAME "
+	  "(default: $RPMSG_BUS, else rpmsg0, else the kernel's only one, else a software bus)", 0 },
 	{ "remote", 'R', NULL, 0, "act on the remote side", 0 },
 	{ "timeout", 't', "SEC", 0, "total time; inf for none", 0 },
 	{ "out", 'o', "FORM", 0, "print as text, hex, raw, json or log", 0 },
