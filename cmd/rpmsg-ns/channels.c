@@ -9,6 +9,7 @@
 struct reading {
 	struct channel_table *table;
 	const char *bus;
+	bool kernel;
 };
 
 static int append(const struct rpmsg_channel_status *st, void *arg)
@@ -23,6 +24,7 @@ static int append(const struct rpmsg_channel_status *st, void *arg)
 	row += t->n++;
 	memset(row, 0, sizeof(*row));
 	memcpy(row->bus, r->bus, sizeof(row->bus));
+	row->kernel = r->kernel;
 	row->st = *st;
 	row->st.rpdev = NULL;
 	return 0;
@@ -35,6 +37,7 @@ enum tool_exit channels_read(struct rpmsg_bus *bus, struct channel_table *table)
 	int err = bus_info(bus, &info);
 
 	r.bus = info.name;
+	r.kernel = !err && info.own_only;
 	if (!err)
 		err = rpmsg_bus_for_each_channel(bus, append, &r);
 	if (!err)

@@ -2,25 +2,12 @@
 /* The kernel's channels: who has them, and why there is no node for those that nobody has. */
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
-#include "common/hint.h"
+#include "common/kernel_driver.h"
 #include "common/number.h"
 #include "rpmsg-ns/doctor.h"
 
 #define TOPIC "channel"
-
-/* Which service is whose. */
-struct driver {
-	const char *service, *name, *module;
-};
-static const struct driver driver[] = {
-	{ "rpmsg-raw", "rpmsg_chrdev", "rpmsg_char" },
-	{ "rpmsg_chrdev", "rpmsg_chrdev", "rpmsg_char" },
-	{ "rpmsg-tty", "rpmsg_tty", "rpmsg_tty" },
-	{ "rpmsg-client-sample", "rpmsg_client_sample", "rpmsg_client_sample" },
-};
-#define N_DRIVERS (sizeof(driver) / sizeof(*driver))
 
 struct channel {
 	const char *device; /* its directory */
@@ -61,26 +48,7 @@ static int read_channel(const struct doctor *d, const char *dir, const char *dev
 	return err;
 }
 
-static const char *behind_prefix(const char *name)
-{
-	return !strncasecmp(name, "rpmsg", 5) && name[5] ? name + 6 : name;
-}
-
-/* The driver for a name, or for one that may be meant: *exact tells which. */
-static const struct driver *find_driver(const char *name, bool *exact)
-{
-	*exact = true;
-	for (size_t i = 0; i < N_DRIVERS; i++)
-		if (!strcmp(driver[i].service, name))
-			return &driver[i];
-	*exact = false;
-	for (size_t i = 0; i < N_DRIVERS; i++)
-		if (hint_near(behind_prefix(name), behind_prefix(driver[i].service)))
-			return &driver[i];
-	return NULL;
-}
-
-static bool has_driver(const struct doctor *d, const struct driver *drv)
+static bool has_driver(const struct doctor *d, const struct kernel_driver *drv)
 {
 	char path[DOCTOR_PATH_SIZE];
 
@@ -128,7 +96,7 @@ static bool find_control(const struct doctor *d, const char *device, char *node,
 	return found;
 }
 
-static void say_known(struct doctor *d, const struct channel *ch, const struct driver *drv)
+static void say_known(struct doctor *d, const struct channel *ch, const struct kernel_driver *drv)
 {
 	struct doctor_command next = { 0 };
 	bool there = has_driver(d, drv);
@@ -141,7 +109,7 @@ static void say_known(struct doctor *d, const struct channel *ch, const struct d
 		   drv->name, there ? "does not have it" : "is not there");
 }
 
-static void say_near(struct doctor *d, const struct channel *ch, const struct driver *drv)
+static void say_near(struct doctor *d, const struct channel *ch, const struct kernel_driver *drv)
 {
 	struct doctor_command next = { 0 };
 
@@ -170,7 +138,7 @@ static void say_strange(struct doctor *d, const struct channel *ch)
 
 static void say_unbound(struct doctor *d, const struct channel *ch)
 {
-	const struct driver *drv;
+	const struct kernel_driver *drv;
 	char node[DOCTOR_WORD_SIZE];
 	bool exact;
 
@@ -179,7 +147,7 @@ static void say_unbound(struct doctor *d, const struct channel *ch)
 			   node);
 		return;
 	}
-	drv = find_driver(ch->name, &exact);
+	drv = kernel_driver_find(ch->name, &exact);
 	if (drv && exact)
 		say_known(d, ch, drv);
 	else if (drv)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/bus.h"
+#include "common/kernel_driver.h"
 #include "common/output.h"
 #include "rpmsg-ns/ns.h"
 
@@ -119,6 +120,30 @@ static int print_json(struct format *fmt, const struct channel_table *table)
 	return err;
 }
 
+/* The kernel's channel without an address is one that no driver has: there is no device of it. */
+static void say_no_node(const struct channel_row *row)
+{
+	const struct rpmsg_channel_status *st = &row->st;
+	char name[RPMSG_NAME_SIZE];
+	const struct kernel_driver *driver;
+	bool exact;
+
+	if (!row->kernel || st->origin != RPMSG_CHANNEL_LEARNED ||
+	    st->holder_kind != RPMSG_HOLDER_NONE || st->info.src != RPMSG_ADDR_ANY)
+		return;
+	format_printable(name, sizeof(name), st->info.name, strlen(st->info.name));
+	driver = kernel_driver_find(st->info.name, &exact);
+	if (!driver)
+		tool_note("%s: no driver takes that name, so there is no /dev node; rpmsg-send and "
+			  "rpmsg-listen need none", name);
+	else if (exact)
+		tool_note("%s: its driver %s does not have it, so there is no /dev node: "
+			  "'rpmsg-ns doctor' says what to type", name, driver->name);
+	else
+		tool_note("%s: no driver takes that name, so there is no /dev node; %s takes '%s'",
+			  name, driver->name, driver->service);
+}
+
 static void say_empty(const struct bus_set *set)
 {
 	struct rpmsg_bus_info info;
@@ -143,6 +168,8 @@ static enum tool_exit print_all(const struct config *cfg, const struct bus_set *
 		err = print_table(&fmt, table, set->n > 1 ? BUS : NAME);
 	else
 		say_empty(set);
+	for (size_t i = 0; i < table->n && !err && fmt.out != FORMAT_JSON; i++)
+		say_no_node(&table->row[i]);
 	return err ? output_failed(err) : TOOL_OK;
 }
 

@@ -30,6 +30,7 @@ enum tool_exit run_gc(struct config *cfg);       /* gc.c */
 
 struct channel_row {
 	char bus[RPMSG_BUS_NAME_SIZE];
+	bool kernel;                    /* it is the kernel's */
 	struct rpmsg_channel_status st; /* rpdev is not kept */
 };
 /* All zero is empty. */

@@ -73,7 +73,12 @@ restart_firmware()
 @test "channels are listed with the kernel's drivers and with who has them open" {
 	remote -n rpmsg-tty
 	run -0 guest rpmsg-ns -b $CTRL wait rpmsg-tty
+	remote -n rpmsg-tty-channel
+	run -0 guest rpmsg-ns -b $CTRL wait rpmsg-tty-channel
 	run -0 guest rpmsg-ns -b $CTRL list
+	assert_line 'other: no driver takes that name, so there is no /dev node; rpmsg-send and rpmsg-listen need none'
+	assert_line "rpmsg-tty-channel: no driver takes that name, so there is no /dev node; rpmsg_tty takes 'rpmsg-tty'"
+	refute_line --regexp '^rpmsg-(tty|raw):'
 	assert_line --regexp '^rpmsg-raw +0x400 .* nobody$'
 	assert_line --regexp '^rpmsg-tty +0x401 .* bound +driver rpmsg_tty$'
 	assert_line --regexp '^other +\? .* nobody$'
