@@ -13,8 +13,6 @@
 #include "backend/chrdev.h"
 #include "link/event.h"
 
-#define BUFFER_SIZE 65536u
-
 int64_t chrdev_now_ms(void)
 {
 	struct timespec ts;
@@ -219,7 +217,7 @@ static struct chrdev *new_chrdev(const char *spec)
 	TAILQ_INIT(&c->channels);
 	c->backoff_ms = 1;
 	c->epoll = c->cancel = c->wake = c->nothing = c->timer = c->uevents = -1;
-	c->buffer = malloc(BUFFER_SIZE);
+	c->buffer = malloc(CHRDEV_BUFFER_SIZE);
 	if (c->buffer && open_fds(c))
 		return c;
 	free_chrdev(c);

@@ -30,6 +30,7 @@
 #define CHRDEV_PATH_SIZE 4096u
 #define CHRDEV_NODE_SIZE 32u
 #define CHRDEV_ADDR_END 0x80000000u /* the kernel binds no address from here on */
+#define CHRDEV_BUFFER_SIZE 65536u /* a message's length has 16 bits: none is cut */
 
 /* include/uapi/linux/rpmsg.h, whose versions differ in what they have. */
 struct chrdev_info {

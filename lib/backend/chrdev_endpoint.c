@@ -9,7 +9,6 @@
 
 #include "backend/chrdev.h"
 
-#define BUFFER_SIZE 65536u /* a message's length has 16 bits: none is cut */
 #define READS 64           /* messages of one endpoint in a row */
 
 /* ---- references ---- */
@@ -351,7 +350,7 @@ static int read_messages(struct chrdev_endpoint *e)
 	int n;
 
 	for (n = 0; n < READS; n++) {
-		len = read(e->fd, c->buffer, BUFFER_SIZE);
+		len = read(e->fd, c->buffer, CHRDEV_BUFFER_SIZE);
 		if (len < 0) {
 			if (errno == EPIPE || errno == ENODEV)
 				lose(e);
