@@ -448,17 +448,46 @@ RPMSG_API void rpmsg_bus_set_event_fn(struct rpmsg_bus *bus, rpmsg_event_fn fn, 
 
 enum rpmsg_direction { RPMSG_H2R = 0, RPMSG_R2H = 1 };
 
-/* One recorded message. Pointers end with the next read of the same recording. */
+/*
+ * What a record tells: a message, or an event, something that happened on the bus beside
+ * messages. An event's dir is the direction that it is about: of the message or ring, for UP and
+ * DOWN H2R if the host's side tells it. What is not said to be set is 0, "", or ANY.
+ */
+enum rpmsg_record_type {
+	RPMSG_RECORD_MESSAGE = 0,
+	RPMSG_RECORD_UP = 1,           /* link up; value: generation, text: features */
+	RPMSG_RECORD_DOWN = 2,         /* link down; value: generation */
+	RPMSG_RECORD_RESET = 3,        /* a ring was given up as broken; text: why */
+	RPMSG_RECORD_ANNOUNCE = 4,     /* dir's sender offers src; text: the service's name */
+	RPMSG_RECORD_WITHDRAW = 5,     /* the same, no more */
+	RPMSG_RECORD_NO_RECIPIENT = 6, /* message src to dst of count bytes: nobody has dst */
+	RPMSG_RECORD_NO_BUFFER = 7,    /* a send (src to dst, if known) found none; text: the oldest's holder */
+	RPMSG_RECORD_BUFFER = 8,       /* there is one again; duration, count: sends that found none */
+	RPMSG_RECORD_STALL = 9,        /* who has dst (value: pid, text: command) takes nothing; count: waiting */
+	RPMSG_RECORD_DROP = 10,        /* count messages to dst were dropped; value, text, duration of the stall */
+	RPMSG_RECORD_REFUSED = 11,     /* a name service message from src; text: why */
+	RPMSG_RECORD_MALFORMED = 12,   /* a ring entry or header; text: why, with the values */
+	RPMSG_RECORD_LOST = 13,        /* count records are missing here: never in a recorder's file */
+};
+#define RPMSG_RECORD_TYPES 14
+
+/* One record. Pointers end with the next read of the same recording. */
 struct rpmsg_record {
-	uint64_t seq;          /* counts from 0 in the order recorded */
+	uint64_t seq;          /* counts messages from 0 in the order recorded; event: of the next one */
 	uint64_t time_ns;      /* CLOCK_REALTIME as of the recorder's start, never goes back */
 	const char *bus;
 	enum rpmsg_direction dir;
 	uint32_t src, dst;
 	uint32_t reserved;     /* as read from the header */
 	uint16_t flags;
-	uint16_t len;          /* payload */
+	uint16_t len;          /* payload; 0 for an event */
 	const uint8_t *data;
+	enum rpmsg_record_type type;
+	/* of an event */
+	uint32_t value;
+	uint64_t count;
+	uint64_t duration_ns;
+	const char *text;      /* printable, never NULL in an event that was read */
 };
 
 struct rpmsg_recording; /* a reader; one thread at a time */
@@ -468,14 +497,18 @@ RPMSG_API struct rpmsg_recording *rpmsg_recording_open(const char *path, bool hi
 /* The same for what the bus's server records (client backend; else EOPNOTSUPP). */
 RPMSG_API struct rpmsg_recording *rpmsg_recording_open_bus(struct rpmsg_bus *bus, bool history);
 RPMSG_API void rpmsg_recording_close(struct rpmsg_recording *rec);
+/* Whether events are read too; off unless switched on. */
+RPMSG_API void rpmsg_recording_set_events(struct rpmsg_recording *rec, bool on);
+/* on: what is recorded from now on is not read, as if the writer ended here; off: no such limit. */
+RPMSG_API void rpmsg_recording_set_limit(struct rpmsg_recording *rec, bool on);
 /*
  * 1 and *record, 0 if there is none yet, -EPIPE when the writer has ended (or is
- * dead) and all was read, -EPROTO if the file is damaged.
+ * dead) and all was read, or at the limit, -EPROTO if the file is damaged.
  */
 RPMSG_API int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record);
-/* Records that were overwritten before this reader got to them: exact. */
+/* Messages that were overwritten before this reader got to them: exact. Events do not count. */
 RPMSG_API uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec);
-/* Number of the next record to be written: what lies below is in the file or lost. */
+/* Number of the next message to be written: what lies below is in the file or lost. */
 RPMSG_API uint64_t rpmsg_recording_end(const struct rpmsg_recording *rec);
 /* Readable soon after new records (read 8 bytes to clear), or -1: look again by timer. */
 RPMSG_API int rpmsg_recording_fd(const struct rpmsg_recording *rec);
@@ -485,7 +518,18 @@ RPMSG_API int rpmsg_recording_fd(const struct rpmsg_recording *rec);
  * has one recorder. RPMSG_RECORD=FILE[,SIZE] does it for every bus of a process.
  */
 RPMSG_API int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size);
-/* Number of records so far; 0 without a recorder. Cheap. */
+/*
+ * The events of bus go into the recorder of other from now on, its messages do not: for the
+ * second end of a loop, whose messages the first end records. EBUSY if bus has a recorder.
+ */
+RPMSG_API int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *other);
+/*
+ * Adds an event of the program's own: type, dir, src, dst, value, count, duration_ns and text (or
+ * NULL; cut to 255 bytes, made printable) count. Nothing happens without a recorder. EINVAL for a type
+ * that is no event. Safe from several threads, and in callbacks.
+ */
+RPMSG_API int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event);
+/* Number of records so far, messages and events; 0 without a recorder. Cheap. */
 RPMSG_API uint64_t rpmsg_bus_record_count(struct rpmsg_bus *bus);
 
 /* ---- the kernel's buses: what the dead left ---- */

@@ -24,7 +24,7 @@ static int attach_process_recorder(struct rpmsg_bus *bus)
 {
 	int err = 0;
 
-	bus->recorder = recorder_process(&err);
+	bus->recorder = bus->events = recorder_process(&err);
 	if (!bus->recorder)
 		return err;
 	bus->recorder_shared = true;
@@ -105,6 +105,8 @@ void bus_fini(struct rpmsg_bus *bus)
 	}
 	if (bus->recorder && !bus->recorder_shared)
 		recorder_close(bus->recorder, true);
+	else if (bus->events && !bus->recorder_shared)
+		recorder_drop(bus->events);
 	addr_table_fini(&bus->addrs);
 }
 
@@ -406,7 +408,7 @@ int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 	struct recorder *rec;
 	int id;
 
-	if (bus->recorder)
+	if (bus->events)
 		return fail(EBUSY, "the bus has a recorder already");
 	rec = recorder_create(path, size);
 	if (!rec)
@@ -419,13 +421,50 @@ int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 	lock_take(&bus->lock);
 	bus->record_id = id;
 	bus->recorder = rec;
+	poke(&bus->events, rec);
 	lock_drop(&bus->lock);
+	return 0;
+}
+
+int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *other)
+{
+	int id;
+
+	if (bus->events)
+		return fail(EBUSY, "the bus has a recorder already");
+	if (!other->events)
+		return 0;
+	id = recorder_add_bus(other->events, bus->name);
+	if (id < 0)
+		return id;
+	lock_take(&bus->lock);
+	bus->record_id = id;
+	bus->recorder_shared = other->recorder_shared;
+	poke(&bus->events, bus->recorder_shared ? other->events : recorder_ref(other->events));
+	lock_drop(&bus->lock);
+	return 0;
+}
+
+void bus_record(struct rpmsg_bus *bus, const struct rpmsg_record *event)
+{
+	struct recorder *rec = peek(&bus->events);
+
+	if (rec)
+		recorder_put_event(rec, bus->record_id, event);
+}
+
+int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event)
+{
+	if (event->type <= RPMSG_RECORD_MESSAGE || event->type >= RPMSG_RECORD_TYPES ||
+	    event->dir > RPMSG_R2H)
+		return fail(EINVAL, "type %d, direction %d: no such event", event->type, event->dir);
+	bus_record(bus, event);
 	return 0;
 }
 
 uint64_t rpmsg_bus_record_count(struct rpmsg_bus *bus)
 {
-	return bus->recorder ? recorder_count(bus->recorder) : 0;
+	return bus->events ? recorder_count(bus->events) : 0;
 }
 
 struct rpmsg_recording *rpmsg_recording_open_bus(struct rpmsg_bus *bus, bool history)

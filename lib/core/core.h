@@ -222,7 +222,8 @@ struct rpmsg_bus {
 	rpmsg_event_fn event_fn;
 	void *event_arg;
 
-	struct recorder *recorder; /* or NULL */
+	struct recorder *recorder; /* of messages, or NULL */
+	struct recorder *events;   /* atomic; the same one, or of events alone, or NULL */
 	int record_id;
 	bool recorder_shared;      /* RPMSG_RECORD's, not ours to close */
 
@@ -275,6 +276,8 @@ void bus_start(struct rpmsg_bus *bus);
 void bus_stop(struct rpmsg_bus *bus);
 void bus_fini(struct rpmsg_bus *bus);
 void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count);
+/* Into the recorder, if there is one. With or without bus->lock. */
+void bus_record(struct rpmsg_bus *bus, const struct rpmsg_record *event);
 /* The link came up (features set), or went down: learned channels go. Without lock. */
 void bus_link_up(struct rpmsg_bus *bus, uint64_t features);
 void bus_link_down(struct rpmsg_bus *bus);

@@ -17,7 +17,8 @@
 
 struct recorder {
 	struct lock lock;
-	bool ended; /* atomic */
+	unsigned refs; /* atomic */
+	bool ended;    /* atomic */
 	int fd;
 	pid_t pid;
 	char *path;
@@ -26,7 +27,7 @@ struct recorder {
 	uint64_t size;
 	uint64_t head, tail;       /* positions */
 	uint64_t head_at, tail_at; /* their places in the ring */
-	uint64_t seq;
+	uint64_t n_messages, n_events; /* atomic */
 	uint64_t time_ns;
 	unsigned n_buses;
 	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
@@ -256,6 +257,7 @@ struct recorder *recorder_create(const char *path, size_t size)
 		fail(ENOMEM, "no memory for a recorder");
 		return NULL;
 	}
+	rec->refs = 1;
 	rec->pid = getpid();
 	rec->path = path_expand(path);
 	if (!rec->path) {
@@ -290,6 +292,19 @@ void recorder_close(struct recorder *rec, bool remove)
 	recorder_end(rec);
 	if (remove && same_file(rec->fd, rec->path))
 		unlink(rec->path);
+	recorder_drop(rec);
+}
+
+struct recorder *recorder_ref(struct recorder *rec)
+{
+	__atomic_add_fetch(&rec->refs, 1, __ATOMIC_RELAXED);
+	return rec;
+}
+
+void recorder_drop(struct recorder *rec)
+{
+	if (__atomic_sub_fetch(&rec->refs, 1, __ATOMIC_ACQ_REL))
+		return;
 	munmap(rec->header, RING_HEADER_SIZE + rec->size);
 	close(rec->fd);
 	free(rec->path);
@@ -366,8 +381,8 @@ static void write_data(uint64_t *to, const uint8_t *from, size_t len)
 	shm_store64(to, word);
 }
 
-static void put_locked(struct recorder *rec, uint64_t kind, const struct wire_hdr *hdr,
-		       const void *data)
+/* Where a record of that kind goes, with all of it but ADDR, REST and what follows. */
+static uint64_t *begin(struct recorder *rec, uint64_t kind)
 {
 	uint64_t length = ring_kind_length(kind), room = rec->size - rec->head_at;
 	uint64_t pad = length > room ? room : 0, now = clock_ns(CLOCK_MONOTONIC);
@@ -383,18 +398,47 @@ static void put_locked(struct recorder *rec, uint64_t kind, const struct wire_hd
 		rec->time_ns = now;
 	to = rec->data + rec->head_at / 8;
 	shm_store64(to + RING_WORD_KIND, kind);
-	shm_store64(to + RING_WORD_SEQ, rec->seq);
+	shm_store64(to + RING_WORD_SEQ, rec->n_messages);
 	shm_store64(to + RING_WORD_TIME, rec->time_ns);
-	shm_store64(to + RING_WORD_ADDR, hdr->src | (uint64_t)hdr->dst << 32);
-	shm_store64(to + RING_WORD_REST,
-		    hdr->reserved | (uint64_t)hdr->len << 32 | (uint64_t)hdr->flags << 48);
-	write_data(to + RING_WORD_DATA, data, hdr->len);
+	return to;
+}
+
+/* Publishes what begin() began. */
+static void end(struct recorder *rec, size_t length)
+{
 	ring_store_release(&rec->header->last, rec->head);
 	rec->head += length;
 	rec->head_at += length;
 	if (rec->head_at == rec->size)
 		rec->head_at = 0;
-	shm_store64(&rec->seq, rec->seq + 1);
+}
+
+static void put_message(struct recorder *rec, uint64_t kind, const struct wire_hdr *hdr,
+			const void *data)
+{
+	uint64_t *to = begin(rec, kind);
+
+	shm_store64(to + RING_WORD_ADDR, hdr->src | (uint64_t)hdr->dst << 32);
+	shm_store64(to + RING_WORD_REST,
+		    hdr->reserved | (uint64_t)hdr->len << 32 | (uint64_t)hdr->flags << 48);
+	write_data(to + RING_WORD_DATA, data, hdr->len);
+	end(rec, ring_kind_length(kind));
+	shm_store64(&rec->n_messages, rec->n_messages + 1);
+}
+
+static void put_event(struct recorder *rec, uint64_t kind, const struct rpmsg_record *event,
+		      const char *text, size_t len)
+{
+	uint64_t *to = begin(rec, kind);
+
+	shm_store64(to + RING_WORD_ADDR, event->src | (uint64_t)event->dst << 32);
+	shm_store64(to + RING_WORD_REST,
+		    event->value | (uint64_t)len << 32 | (uint64_t)event->type << 48);
+	shm_store64(to + RING_WORD_COUNT, event->count);
+	shm_store64(to + RING_WORD_DURATION, event->duration_ns);
+	write_data(to + RING_WORD_TEXT, (const uint8_t *)text, len);
+	end(rec, ring_kind_length(kind));
+	shm_store64(&rec->n_events, rec->n_events + 1);
 }
 
 void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
@@ -404,13 +448,27 @@ void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
 
 	lock_take(&rec->lock);
 	if (!__atomic_load_n(&rec->ended, __ATOMIC_RELAXED))
-		put_locked(rec, kind, hdr, data);
+		put_message(rec, kind, hdr, data);
+	lock_drop(&rec->lock);
+}
+
+void recorder_put_event(struct recorder *rec, int bus, const struct rpmsg_record *event)
+{
+	char text[RING_TEXT_MAX + 1];
+	size_t len = event->text ? strnlen(event->text, RING_TEXT_MAX) : 0;
+	uint64_t kind = ring_kind(RING_EVENT_SIZE(len), RING_EVENT, (unsigned)bus, event->dir);
+
+	for (size_t i = 0; i < len; i++)
+		text[i] = event->text[i] >= ' ' && event->text[i] <= '~' ? event->text[i] : '.';
+	lock_take(&rec->lock);
+	if (!__atomic_load_n(&rec->ended, __ATOMIC_RELAXED))
+		put_event(rec, kind, event, text, len);
 	lock_drop(&rec->lock);
 }
 
 uint64_t recorder_count(const struct recorder *rec)
 {
-	return shm_load64(&rec->seq);
+	return shm_load64(&rec->n_messages) + shm_load64(&rec->n_events);
 }
 
 /* ---- the recorder of RPMSG_RECORD ---- */

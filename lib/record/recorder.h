@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The flight recorder's writer: a ring file of messages that readers map
+ * The flight recorder's writer: a ring file of messages and events that readers map
  * read-only. It never waits for a reader. Safe from several threads.
  */
 #ifndef RPMSG_RECORDER_H
@@ -23,13 +23,19 @@ struct recorder;
  * NULL and errno.
  */
 struct recorder *recorder_create(const char *path, size_t size);
-/* Marks the end for readers and, if remove, takes the file away. */
+/* Another user of it, who ends with recorder_drop(). */
+struct recorder *recorder_ref(struct recorder *rec);
+void recorder_drop(struct recorder *rec);
+/* recorder_drop() by its maker: marks the end for readers and, if remove, takes the file away. */
 void recorder_close(struct recorder *rec, bool remove);
 /* The id that goes into the records of a bus, the same for the same name; -ENOSPC after 16. */
 int recorder_add_bus(struct recorder *rec, const char *name);
 /* One message; hdr in host byte order, hdr->len bytes of data that nobody else writes to. */
 void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
 		  const struct wire_hdr *hdr, const void *data);
+/* An event; its text is cut and made printable. */
+void recorder_put_event(struct recorder *rec, int bus, const struct rpmsg_record *event);
+/* Messages and events. */
 uint64_t recorder_count(const struct recorder *rec);
 
 /*

@@ -22,10 +22,14 @@ struct rpmsg_recording {
 	uint64_t clock_offset;
 	uint64_t pos;  /* of the next record to read */
 	uint64_t next; /* its number, unless some were skipped to get to pos */
+	uint64_t limit; /* position, UINT64_MAX: none */
+	uint64_t limit_next; /* the number of the first message beyond it */
+	bool events;    /* are read too */
 	bool skipped;
 	bool damaged;
 	uint64_t lost;
 	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
+	char text[RING_TEXT_MAX + 1];
 	uint64_t copy[RING_RECORD_MAX / 8];
 };
 
@@ -57,13 +61,21 @@ static bool kind_valid(const struct rpmsg_recording *rec, uint64_t pos, uint64_t
 {
 	uint64_t length = ring_kind_length(kind), room = rec->size - pos % rec->size;
 
-	if (ring_kind_type(kind) == RING_PAD)
+	switch (ring_kind_type(kind)) {
+	case RING_PAD:
 		return length == room && length < RING_RECORD_MAX;
-	return ring_kind_type(kind) == RING_MESSAGE && length % 8 == 0 &&
-	       length >= RING_RECORD_SIZE(0) && length <= RING_RECORD_MAX && length <= room;
+	case RING_MESSAGE:
+		return length % 8 == 0 && length >= RING_RECORD_SIZE(0) &&
+		       length <= RING_RECORD_MAX && length <= room;
+	case RING_EVENT:
+		return length % 8 == 0 && length >= RING_EVENT_SIZE(0) &&
+		       length <= RING_EVENT_SIZE(RING_TEXT_MAX) && length <= room;
+	default:
+		return false;
+	}
 }
 
-/* Copies the message or pad at pos; as copy_words(). */
+/* Copies the message, event or pad at pos; as copy_words(). */
 static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to)
 {
 	uint64_t kind;
@@ -84,7 +96,7 @@ static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t
 	return n;
 }
 
-/* Number and end of the newest record: 1, 0 if there is none yet, -EPROTO. */
+/* The end of the newest record and the number of the next message: 1, 0 if there is none yet, -EPROTO. */
 static int find_end(const struct rpmsg_recording *rec, uint64_t *pos, uint64_t *seq)
 {
 	uint64_t last, word[RING_WORD_DATA];
@@ -96,11 +108,11 @@ static int find_end(const struct rpmsg_recording *rec, uint64_t *pos, uint64_t *
 			return 0;
 		n = copy_words(rec, last, word, RING_WORD_DATA);
 	} while (!n && ring_load_acquire(&rec->header->last) != last);
-	if (n != 1 || ring_kind_type(word[RING_WORD_KIND]) != RING_MESSAGE ||
+	if (n != 1 || ring_kind_type(word[RING_WORD_KIND]) == RING_PAD ||
 	    !kind_valid(rec, last, word[RING_WORD_KIND]))
 		return -EPROTO;
 	*pos = last + ring_kind_length(word[RING_WORD_KIND]);
-	*seq = word[RING_WORD_SEQ] + 1;
+	*seq = word[RING_WORD_SEQ] + (ring_kind_type(word[RING_WORD_KIND]) == RING_MESSAGE);
 	return 1;
 }
 
@@ -173,6 +185,7 @@ struct rpmsg_recording *recording_from_fd(int fd, int wake_fd, bool history)
 	}
 	rec->fd = fd;
 	rec->wake_fd = wake_fd;
+	rec->limit = UINT64_MAX;
 	err = map_file(rec);
 	if (!err)
 		err = check_header(rec);
@@ -231,9 +244,22 @@ static bool published(const struct rpmsg_recording *rec)
 	return last != RING_NONE && last >= rec->pos;
 }
 
-/* 1 if a record is there, 0 if none yet, -EPIPE if none will come. */
-static int look(const struct rpmsg_recording *rec)
+/* What was overwritten below the limit is lost, though no record was read after it. */
+static void reach_limit(struct rpmsg_recording *rec)
 {
+	if (!rec->skipped || rec->next >= rec->limit_next)
+		return;
+	rec->lost += rec->limit_next - rec->next;
+	rec->next = rec->limit_next;
+}
+
+/* 1 if a record is there, 0 if none yet, -EPIPE if none will come. */
+static int look(struct rpmsg_recording *rec)
+{
+	if (rec->pos >= rec->limit) {
+		reach_limit(rec);
+		return -EPIPE;
+	}
 	if (published(rec))
 		return 1;
 	if (!ring_load_acquire(&rec->header->ended) && ring_writer_lives(rec->fd))
@@ -269,14 +295,50 @@ static const char *bus_name(struct rpmsg_recording *rec, unsigned id)
 	return NULL;
 }
 
-/* Checks the message in rec->copy and describes it. */
+static int decode_message(const uint64_t *word, struct rpmsg_record *record)
+{
+	uint16_t len = (uint16_t)(word[RING_WORD_REST] >> 32);
+
+	if (RING_RECORD_SIZE(len) != ring_kind_length(word[RING_WORD_KIND]))
+		return -EPROTO;
+	record->reserved = (uint32_t)word[RING_WORD_REST];
+	record->len = len;
+	record->flags = (uint16_t)(word[RING_WORD_REST] >> 48);
+	record->data = (const uint8_t *)(word + RING_WORD_DATA);
+	return 1;
+}
+
+static int decode_event(struct rpmsg_recording *rec, struct rpmsg_record *record)
+{
+	const uint64_t *word = rec->copy;
+	uint16_t len = (uint16_t)(word[RING_WORD_REST] >> 32);
+	uint16_t type = (uint16_t)(word[RING_WORD_REST] >> 48);
+
+	if (RING_EVENT_SIZE(len) != ring_kind_length(word[RING_WORD_KIND]) ||
+	    type == RPMSG_RECORD_MESSAGE || type >= RPMSG_RECORD_TYPES)
+		return -EPROTO;
+	memcpy(rec->text, word + RING_WORD_TEXT, len);
+	rec->text[len] = '\0';
+	if (*rec->text && !text_valid(rec->text))
+		return -EPROTO;
+	record->type = (enum rpmsg_record_type)type;
+	record->value = (uint32_t)word[RING_WORD_REST];
+	record->count = word[RING_WORD_COUNT];
+	record->duration_ns = word[RING_WORD_DURATION];
+	record->text = rec->text;
+	return 1;
+}
+
+/* Checks the message or event in rec->copy and describes it. */
 static int decode(struct rpmsg_recording *rec, struct rpmsg_record *record)
 {
 	const uint64_t *word = rec->copy;
 	uint64_t kind = word[RING_WORD_KIND], seq = word[RING_WORD_SEQ];
-	uint16_t len = (uint16_t)(word[RING_WORD_REST] >> 32);
+	bool message = ring_kind_type(kind) == RING_MESSAGE;
 
-	if (RING_RECORD_SIZE(len) != ring_kind_length(kind) || ring_kind_dir(kind) > RPMSG_R2H)
+	*record = (struct rpmsg_record){ .type = RPMSG_RECORD_MESSAGE };
+	if (ring_kind_dir(kind) > RPMSG_R2H ||
+	    (message ? decode_message(word, record) : decode_event(rec, record)) < 0)
 		return -EPROTO;
 	if (rec->skipped ? seq < rec->next : seq != rec->next)
 		return -EPROTO;
@@ -288,14 +350,13 @@ static int decode(struct rpmsg_recording *rec, struct rpmsg_record *record)
 	record->dir = (enum rpmsg_direction)ring_kind_dir(kind);
 	record->src = (uint32_t)word[RING_WORD_ADDR];
 	record->dst = (uint32_t)(word[RING_WORD_ADDR] >> 32);
-	record->reserved = (uint32_t)word[RING_WORD_REST];
-	record->len = len;
-	record->flags = (uint16_t)(word[RING_WORD_REST] >> 48);
-	record->data = (const uint8_t *)(word + RING_WORD_DATA);
-	return 1;
+	rec->lost += seq - rec->next;
+	rec->next = seq + message;
+	rec->skipped = false;
+	return message || rec->events;
 }
 
-/* Takes what is at rec->pos: 1 a message, 0 look again (overtaken, or a pad), -EPROTO. */
+/* Takes what is at rec->pos: 1 a record, 0 look again (overtaken, or nothing to read), -EPROTO. */
 static int take(struct rpmsg_recording *rec, struct rpmsg_record *record)
 {
 	uint64_t kind;
@@ -310,16 +371,10 @@ static int take(struct rpmsg_recording *rec, struct rpmsg_record *record)
 	if (n < 0)
 		return n;
 	kind = rec->copy[RING_WORD_KIND];
-	if (ring_kind_type(kind) == RING_MESSAGE) {
-		n = decode(rec, record);
-		if (n < 0)
-			return n;
-		rec->lost += record->seq - rec->next;
-		rec->next = record->seq + 1;
-		rec->skipped = false;
-	}
-	rec->pos += ring_kind_length(kind);
-	return ring_kind_type(kind) == RING_MESSAGE;
+	n = ring_kind_type(kind) == RING_PAD ? 0 : decode(rec, record);
+	if (n >= 0)
+		rec->pos += ring_kind_length(kind);
+	return n;
 }
 
 int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record)
@@ -338,6 +393,20 @@ int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *recor
 		return n;
 	rec->damaged = true;
 	return fail(EPROTO, "recording damaged after record %llu", (unsigned long long)rec->next);
+}
+
+void rpmsg_recording_set_events(struct rpmsg_recording *rec, bool on)
+{
+	rec->events = on;
+}
+
+void rpmsg_recording_set_limit(struct rpmsg_recording *rec, bool on)
+{
+	rec->limit = UINT64_MAX;
+	if (!on || find_end(rec, &rec->limit, &rec->limit_next) == 1)
+		return;
+	rec->limit = rec->pos;
+	rec->limit_next = rec->next;
 }
 
 uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec)

@@ -23,7 +23,7 @@
 #include "virtio/barrier.h"
 
 #define RING_MAGIC UINT64_C(0x63657267736d7072) /* "rpmsgrec" on little-endian */
-#define RING_VERSION 1u
+#define RING_VERSION 2u
 #define RING_HEADER_SIZE 4096u
 #define RING_BUSES 16u
 #define RING_NAME_WORDS (RPMSG_BUS_NAME_SIZE / 8)
@@ -44,19 +44,24 @@ struct ring_header {
 };
 _Static_assert(sizeof(struct ring_header) <= RING_HEADER_SIZE, "one page");
 
-enum ring_type { RING_MESSAGE = 1, RING_PAD = 2 };
+enum ring_type { RING_MESSAGE = 1, RING_PAD = 2, RING_EVENT = 3 };
 
 /* A record in words; a pad has only RING_WORD_KIND. */
 enum {
 	RING_WORD_KIND, /* length of all, type, bus, direction: 32, 8, 8, 8 bits */
-	RING_WORD_SEQ,
+	RING_WORD_SEQ,  /* of the message; an event: of the next one */
 	RING_WORD_TIME, /* CLOCK_MONOTONIC, ns */
 	RING_WORD_ADDR, /* src, dst */
-	RING_WORD_REST, /* reserved, len, flags */
+	RING_WORD_REST, /* reserved, len, flags: 32, 16, 16 bits; an event: value, of the text, type */
 	RING_WORD_DATA,
+	RING_WORD_COUNT = RING_WORD_DATA, /* of an event, until its text */
+	RING_WORD_DURATION,
+	RING_WORD_TEXT,
 };
 #define RING_RECORD_SIZE(len) ((RING_WORD_DATA * 8u + (size_t)(len) + 7u) & ~(size_t)7)
 #define RING_RECORD_MAX RING_RECORD_SIZE(UINT16_MAX)
+#define RING_TEXT_MAX 255u
+#define RING_EVENT_SIZE(len) ((RING_WORD_TEXT * 8u + (size_t)(len) + 7u) & ~(size_t)7)
 
 static inline uint64_t ring_kind(size_t length, enum ring_type type, unsigned bus, unsigned dir)
 {

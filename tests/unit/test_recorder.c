@@ -47,6 +47,144 @@ static void every_field_comes_back(void **state)
 	assert_int_equal(access(file, F_OK), -1);
 }
 
+static void put_event(struct recorder *rec, int bus, const char *text)
+{
+	const struct rpmsg_record e = {
+		.type = RPMSG_RECORD_MALFORMED, .dir = RPMSG_R2H, .src = 0x35, .dst = RPMSG_ADDR_ANY,
+		.value = 7, .count = UINT64_MAX, .duration_ns = 1, .text = text,
+	};
+
+	recorder_put_event(rec, bus, &e);
+}
+
+static void events_come_in_order_if_wanted(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *all = open_file(true), *messages = open_file(true);
+	int bus = recorder_add_bus(rec, "bus");
+	struct rpmsg_record m;
+	int why;
+
+	(void)state;
+	rpmsg_recording_set_events(all, true);
+	for (uint32_t n = 0; n < 3; n++) {
+		put_event(rec, bus, "used id 300 is not below 256");
+		put(rec, bus, n);
+	}
+	put_event(rec, bus, NULL);
+	assert_int_equal(recorder_count(rec), 7);
+	for (uint32_t n = 0; n < 7; n++) {
+		assert_int_equal(rpmsg_recording_read(all, &m), 1);
+		assert_int_equal(m.seq, n / 2);
+		assert_string_equal(m.bus, "bus");
+		if (n % 2) {
+			assert_int_equal(m.type, RPMSG_RECORD_MESSAGE);
+			assert_true(message_right(&m));
+			continue;
+		}
+		assert_int_equal(m.type, RPMSG_RECORD_MALFORMED);
+		assert_int_equal(m.dir, RPMSG_R2H);
+		assert_int_equal(m.src, 0x35);
+		assert_int_equal(m.dst, RPMSG_ADDR_ANY);
+		assert_int_equal(m.value, 7);
+		assert_true(m.count == UINT64_MAX);
+		assert_int_equal(m.duration_ns, 1);
+		assert_int_equal(m.len, 0);
+		assert_string_equal(m.text, n < 6 ? "used id 300 is not below 256" : "");
+	}
+	assert_int_equal(rpmsg_recording_read(all, &m), 0);
+	assert_int_equal(read_all(messages, &why), 3);
+	assert_int_equal(rpmsg_recording_end(all), 3);
+	rpmsg_recording_close(all);
+	rpmsg_recording_close(messages);
+	recorder_close(rec, false);
+}
+
+static void text_of_an_event_is_printable_and_bounded(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r = open_file(true);
+	int bus = recorder_add_bus(rec, "bus");
+	struct rpmsg_record m;
+	char text[300];
+
+	(void)state;
+	rpmsg_recording_set_events(r, true);
+	put_event(rec, bus, "a\nb\x1b[2J\xff");
+	assert_int_equal(rpmsg_recording_read(r, &m), 1);
+	assert_string_equal(m.text, "a.b.[2J.");
+	memset(text, 'x', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	put_event(rec, bus, text);
+	assert_int_equal(rpmsg_recording_read(r, &m), 1);
+	assert_int_equal(strlen(m.text), 255);
+	rpmsg_recording_close(r);
+	recorder_close(rec, false);
+}
+
+static void loss_counts_messages_among_events(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r = open_file(true), *only = open_file(true);
+	int bus = recorder_add_bus(rec, "bus");
+	struct rpmsg_record m;
+	uint64_t n = 0, events = 0;
+	int why;
+
+	(void)state;
+	rpmsg_recording_set_events(r, true);
+	for (uint32_t i = 0; i < 6000; i++) {
+		put(rec, bus, i);
+		if (i % 3 == 0)
+			put_event(rec, bus, "x");
+	}
+	while (rpmsg_recording_read(r, &m) == 1) {
+		if (m.type == RPMSG_RECORD_MESSAGE)
+			n++;
+		else
+			events++;
+	}
+	assert_true(events > 100);
+	assert_int_equal(n + rpmsg_recording_lost(r), 6000);
+	assert_int_equal(read_all(only, &why), n);
+	assert_int_equal(rpmsg_recording_lost(only), rpmsg_recording_lost(r));
+	rpmsg_recording_close(r);
+	rpmsg_recording_close(only);
+	recorder_close(rec, false);
+}
+
+static void limit_ends_a_reader(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r = open_file(true);
+	uint64_t n;
+	int why;
+
+	(void)state;
+	rpmsg_recording_set_limit(r, true);
+	put_all(rec, 0, 1);
+	assert_int_equal(read_all(r, &why), 0);
+	assert_int_equal(why, -EPIPE);
+	rpmsg_recording_set_limit(r, true);
+	put_all(rec, 1, 5000);
+	assert_int_equal(read_all(r, &why), 0); /* overwritten: nothing below the limit is left */
+	assert_int_equal(why, -EPIPE);
+	assert_int_equal(rpmsg_recording_lost(r), 1);
+	rpmsg_recording_set_limit(r, false);
+	n = read_all(r, &why);
+	assert_true(n > 700);
+	assert_int_equal(why, 0);
+	assert_int_equal(n + rpmsg_recording_lost(r), 5000);
+	put_event(rec, 0, "the newest is an event");
+	rpmsg_recording_set_limit(r, true);
+	put_all(rec, 5000, 5001);
+	assert_int_equal(read_all(r, &why), 0);
+	rpmsg_recording_set_limit(r, false);
+	assert_int_equal(read_all(r, &why), 1);
+	rpmsg_recording_close(r);
+	recorder_close(rec, false);
+}
+
 static void bus_names(void **state)
 {
 	struct recorder *rec = create();
@@ -521,6 +659,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_field_comes_back),
+		TEST(events_come_in_order_if_wanted),
+		TEST(text_of_an_event_is_printable_and_bounded),
+		TEST(loss_counts_messages_among_events),
+		TEST(limit_ends_a_reader),
 		TEST(bus_names),
 		TEST(live_writer_is_not_replaced),
 		TEST(killed_writer_is_salvaged_and_replaced),
