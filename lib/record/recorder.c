@@ -366,8 +366,13 @@ static void make_room(struct recorder *rec, uint64_t n)
 	ring_fence_write();
 }
 
+/*
+ * Readers may be copying what lies there, and will throw that away. ThreadSanitizer
+ * has to see words, all others may move what they like at once.
+ */
 static void write_data(uint64_t *to, const uint8_t *from, size_t len)
 {
+#ifdef __SANITIZE_THREAD__
 	uint64_t word;
 
 	for (; len >= 8; len -= 8, from += 8) {
@@ -379,6 +384,11 @@ static void write_data(uint64_t *to, const uint8_t *from, size_t len)
 	word = 0;
 	memcpy(&word, from, len);
 	shm_store64(to, word);
+#else
+	if (len)
+		to[(len - 1) / 8] = 0; /* what fills up the last word */
+	shm_copy_to(to, from, len);
+#endif
 }
 
 /* Where a record of that kind goes, with all of it but ADDR, REST and what follows. */

@@ -15,14 +15,13 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <rpmsg.h>
 
 #include "bench/limits.h"
+#include "bench/measure.h"
 
-#define RUNS 11
 #define LIMIT_SECONDS 120
 #define WIRE_HDR 16 /* the ring's slots have room for as much as the library's buffers carry */
 #define HOST_ADDR 0x50
@@ -114,27 +113,6 @@ static inline void relax(void)
 #if defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #endif
-}
-
-static double now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double v[RUNS])
-{
-	qsort(v, RUNS, sizeof(*v), by_value);
-	return v[RUNS / 2];
 }
 
 /* ---- stations ---- */

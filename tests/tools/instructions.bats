@@ -52,3 +52,13 @@ costs_at_most()
 @test "remote to host one at a time: at most 320 instructions a message" {
 	costs_at_most 320 r2h 1
 }
+
+@test "recorded, host to remote in batches: at most 560 instructions a message" {
+	export RPMSG_RECORD=$PWD/a.rec,1M
+	costs_at_most 560 h2r 64
+}
+
+@test "recorded, remote to host in batches: at most 560 instructions a message" {
+	export RPMSG_RECORD=$PWD/a.rec,1M
+	costs_at_most 560 r2h 64
+}
