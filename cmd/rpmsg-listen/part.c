@@ -487,19 +487,25 @@ static enum tool_exit loop(struct part *p)
 	return TOOL_OK;
 }
 
-/* Takes what had come before the end, and sends what waits. */
+/*
+ * Takes what had come before the end, and sends what waits. What the server still keeps because
+ * our socket was full comes between its answers: two of them with nothing more are the end of it.
+ */
 static void finish(struct part *p)
 {
 	struct pollfd fd = {.fd = p->bus ? rpmsg_bus_fd(p->bus) : -1, .events = POLLIN};
 	int64_t limit = run_deadline(CLOSING_NS);
+	struct rpmsg_bus_info info;
+	int idle = 0;
 
 	p->l->closing = true;
-	while (run_now() < limit) {
-		if (serve(p) > 0 && !p->l->done)
-			continue;
-		if (!p->ept || !p->outbox.n)
+	while (p->bus && run_now() < limit && !p->l->done) {
+		if (serve(p) > 0)
+			idle = 0;
+		else if (p->ept && p->outbox.n)
+			poll(&fd, 1, CLOSING_POLL_MS);
+		else if (idle++ == 2 || bus_info(p->bus, &info))
 			break;
-		poll(&fd, 1, CLOSING_POLL_MS);
 	}
 	forget_outbox(p);
 }

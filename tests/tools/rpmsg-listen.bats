@@ -548,3 +548,15 @@ x r>h clock 0x33>0x400 [6] hello!'
 	run -0 --separate-stderr rpmsg-listen -V
 	assert_output --regexp '^rpmsg-listen [0-9.]+$'
 }
+
+@test "a signal ends it after what rpmsgd had kept for it" {
+	serve
+	listen -b rpmsg0 -R -s 0x1e -o raw
+	kill -STOP "$started"
+	# more than the socket takes: the rest waits in rpmsgd
+	yes "$(printf '%399s' x)" | head -n 700 | rpmsg-send -b rpmsg0 -d 0x1e -l
+	kill -INT "$started"
+	kill -CONT "$started"
+	exits 130 waited "$started"
+	assert_equal "$(wc -c <"$out")" $((700 * 399))
+}
