@@ -452,17 +452,26 @@ enum rpmsg_direction { RPMSG_H2R = 0, RPMSG_R2H = 1 };
  * What a record tells: a message, or an event, something that happened on the bus beside
  * messages. An event's dir is the direction that it is about: of the message or ring, for UP and
  * DOWN H2R if the host's side tells it. What is not said to be set is 0, "", or ANY.
+ *
+ * A recording that begins while the link is up, or channels are there, has UP and ANNOUNCE for
+ * them first. Where both sides of a loop are recorded a service is told of by the side that has it.
+ *
+ * What one side can cause without end leaves room for messages: of NO_RECIPIENT, REFUSED,
+ * MALFORMED, and NO_BUFFER with its BUFFER, 16 each are recorded one by one within a second. The
+ * rest of that second is one event, with the text "and N more", src and dst ANY, and N as count;
+ * of shortages it is a BUFFER whose count and duration are their sums. One that lasts longer is
+ * told of after that.
  */
 enum rpmsg_record_type {
 	RPMSG_RECORD_MESSAGE = 0,
 	RPMSG_RECORD_UP = 1,           /* link up; value: generation, text: features */
 	RPMSG_RECORD_DOWN = 2,         /* link down; value: generation */
 	RPMSG_RECORD_RESET = 3,        /* a ring was given up as broken; text: why */
-	RPMSG_RECORD_ANNOUNCE = 4,     /* dir's sender offers src; text: the service's name */
+	RPMSG_RECORD_ANNOUNCE = 4,     /* dir's sender offers src (dst: by hand only); text: the service's name */
 	RPMSG_RECORD_WITHDRAW = 5,     /* the same, no more */
 	RPMSG_RECORD_NO_RECIPIENT = 6, /* message src to dst of count bytes: nobody has dst */
 	RPMSG_RECORD_NO_BUFFER = 7,    /* a send (src to dst, if known) found none; text: the oldest's holder */
-	RPMSG_RECORD_BUFFER = 8,       /* there is one again; duration, count: sends that found none */
+	RPMSG_RECORD_BUFFER = 8,       /* there is one again (or DOWN); duration, count: sends that found none */
 	RPMSG_RECORD_STALL = 9,        /* who has dst (value: pid, text: command) takes nothing; count: waiting */
 	RPMSG_RECORD_DROP = 10,        /* count messages to dst were dropped; value, text, duration of the stall */
 	RPMSG_RECORD_REFUSED = 11,     /* a name service message from src; text: why */
@@ -492,7 +501,10 @@ struct rpmsg_record {
 
 struct rpmsg_recording; /* a reader; one thread at a time */
 
-/* Opens a recorder's file; history: start at the oldest record held, else at the next one. */
+/*
+ * Opens a recorder's file; history: start at the oldest record held, else at the next one.
+ * Errors: EMEDIUMTYPE it is none, EPROTO it cannot be understood, ENOMEM, and those of open().
+ */
 RPMSG_API struct rpmsg_recording *rpmsg_recording_open(const char *path, bool history);
 /* The same for what the bus's server records (client backend; else EOPNOTSUPP). */
 RPMSG_API struct rpmsg_recording *rpmsg_recording_open_bus(struct rpmsg_bus *bus, bool history);
@@ -510,12 +522,17 @@ RPMSG_API int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_rec
 RPMSG_API uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec);
 /* Number of the next message to be written: what lies below is in the file or lost. */
 RPMSG_API uint64_t rpmsg_recording_end(const struct rpmsg_recording *rec);
+/* What time_ns of a record would be that its writer, on this machine since its last start, made now. */
+RPMSG_API uint64_t rpmsg_recording_now(const struct rpmsg_recording *rec);
+/* The pid of a writer that died without ending the recording (or one it was copied from); else 0. */
+RPMSG_API int rpmsg_recording_crashed(const struct rpmsg_recording *rec);
 /* Readable soon after new records (read 8 bytes to clear), or -1: look again by timer. */
 RPMSG_API int rpmsg_recording_fd(const struct rpmsg_recording *rec);
 
 /*
  * Records all that bus sends and receives into a new file of size bytes (0: 8 MiB). A bus
- * has one recorder. RPMSG_RECORD=FILE[,SIZE] does it for every bus of a process.
+ * has one recorder. RPMSG_RECORD=FILE[,SIZE] does it for every bus of a process. A
+ * recording at path that a process left when it died is kept as path.crashed, and logged.
  */
 RPMSG_API int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size);
 /*
@@ -526,7 +543,8 @@ RPMSG_API int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *oth
 /*
  * Adds an event of the program's own: type, dir, src, dst, value, count, duration_ns and text (or
  * NULL; cut to 255 bytes, made printable) count. Nothing happens without a recorder. EINVAL for a type
- * that is no event. Safe from several threads, and in callbacks.
+ * that is no event. Safe from several threads, and in callbacks. NO_BUFFER counts as a send that
+ * found none: it is recorded if it is the first, and if there is none; BUFFER follows by itself.
  */
 RPMSG_API int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event);
 /* Number of records so far, messages and events; 0 without a recorder. Cheap. */

@@ -130,17 +130,18 @@ void bus_round(struct served *b)
 	}
 }
 
-/* One side sees every message once. */
+/* One side sees every message once; what else happens is either's to tell. */
 static int start_recorder(struct served *b)
 {
-	struct side *s = &b->side[b->side[0].bus ? 0 : 1];
+	struct side *s = &b->side[b->side[0].bus ? 0 : 1], *other = side_other(s);
 
 	if (!server.opt.record)
 		return 0;
 	b->record = strdup(place_record(b->place));
 	if (!b->record)
 		return -ENOMEM;
-	if (!rpmsg_bus_record(s->bus, b->record, server.opt.record_size))
+	if (!rpmsg_bus_record(s->bus, b->record, server.opt.record_size) &&
+	    (!other || !rpmsg_bus_record_with(other->bus, s->bus)))
 		return 0;
 	tool_error("%s: cannot record: %s", b->name, rpmsg_error_detail());
 	return -1;

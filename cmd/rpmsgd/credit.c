@@ -23,6 +23,8 @@ static void take(struct ep *e, uint32_t n)
 {
 	if (!e->credits && n)
 		e->side->n_creditors++;
+	if (n)
+		e->side->scarce = false;
 	e->credits += n;
 	e->side->credits_out += n;
 }
@@ -93,6 +95,24 @@ static bool others_wait(const struct ep *e)
 	return first && first != e && !first->credits;
 }
 
+/* The library records the first one of a shortage, and its end. */
+static void record_no_buffer(struct ep *e)
+{
+	struct side *s = e->side;
+	struct rpmsg_record event = {
+		.type = RPMSG_RECORD_NO_BUFFER, .dir = side_direction(s, true),
+		.src = e->rep->addr, .dst = rpmsg_endpoint_dst(e->rep),
+	};
+	struct rpmsg_bus_info info;
+
+	if (!s->scarce) {
+		side_info(s, &info);
+		event.text = info.tx_holder;
+	}
+	s->scarce = true;
+	rpmsg_bus_record_event(s->bus, &event);
+}
+
 void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
 {
 	struct side *s = e->side, *other = side_other(s);
@@ -105,6 +125,8 @@ void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait)
 		side_dispatch(s);
 		got = others_wait(e) ? 0 : share(e, n);
 	}
+	if (!got && !e->credits && s->up && !e->gone)
+		record_no_buffer(e);
 	later = wait && !got && s->up && !e->gone;
 	if (!outbox_credit(e, seq, got, later)) {
 		/* Or it has closed the endpoint since. */

@@ -87,8 +87,8 @@ void ep_free(struct ep *e)
 	TAILQ_REMOVE(&c->eps, e, of_client);
 	TAILQ_REMOVE(&e->side->eps, e, of_side);
 	c->n_eps--;
-	outbox_fini(e);
 	inbox_fini(e);
+	outbox_fini(e);
 	if (e->out_fd >= 0)
 		close(e->out_fd);
 	if (e->in_fd >= 0)

@@ -184,13 +184,25 @@ static void refill(struct ep *e)
 		e->ended = add_chunk(e, PROTO_END, sizeof(struct proto_record_head)) != NULL;
 }
 
+/* What it was for has gone; its endpoint is kept for what is yet to be sent. */
+static void no_recipient(struct rpmsg_device *rpdev, int len, uint32_t src)
+{
+	struct rpmsg_record event = {
+		.type = RPMSG_RECORD_NO_RECIPIENT, .dir = RPMSG_R2H, .src = src, .dst = rpdev->src,
+		.count = (uint64_t)len,
+	};
+
+	rpmsg_bus_record_event(rpmsg_device_bus(rpdev), &event);
+}
+
 int inbox_receive(struct rpmsg_device *rpdev, void *data, int len, void *priv, uint32_t src)
 {
 	struct ep *e = priv;
 
-	(void)rpdev;
-	if (!e) /* its client has gone */
+	if (!e) {
+		no_recipient(rpdev, len, src);
 		return 0;
+	}
 	if (e->dropping) {
 		e->dropped++;
 		return 0;
@@ -247,6 +259,37 @@ static uint64_t discard(struct ep *e)
 	return n;
 }
 
+static void record(const struct ep *e, enum rpmsg_record_type type, uint64_t count, int64_t since)
+{
+	struct rpmsg_record event = {
+		.type = type, .dir = side_direction(e->side, false), .src = RPMSG_ADDR_ANY,
+		.dst = e->rep->addr, .value = (uint32_t)e->client->pid, .count = count,
+		.duration_ns = (uint64_t)(loop_now() - since) * 1000000, .text = e->client->command,
+	};
+
+	rpmsg_bus_record_event(e->side->bus, &event);
+}
+
+static void record_dropped(struct ep *e)
+{
+	if (e->dropped > e->recorded)
+		record(e, RPMSG_RECORD_DROP, e->dropped - e->recorded,
+		       e->dropping ? e->stall : loop_now());
+	e->recorded = e->dropped;
+}
+
+static void record_stall(struct ep *e)
+{
+	const struct chunk *ck;
+	uint64_t n = e->n_held;
+
+	TAILQ_FOREACH(ck, &e->chunks, link)
+		if (is_received(ck))
+			n += get_count(ck);
+	e->stall = e->progress;
+	record(e, RPMSG_RECORD_STALL, n, loop_now());
+}
+
 static void log_drop(const struct ep *e, const char *what)
 {
 	tool_note("%s: client pid %d (%s) endpoint 0x%x %s: %llu messages dropped",
@@ -257,8 +300,10 @@ static void log_drop(const struct ep *e, const char *what)
 static void start_dropping(struct ep *e)
 {
 	e->dropping = true;
+	e->stall = e->progress;
 	e->dropped += discard(e);
 	log_drop(e, "does not read");
+	record_dropped(e);
 	refill(e);
 }
 
@@ -271,25 +316,35 @@ static void tell_dropped(struct ep *e)
 		return;
 	set_count(ck, e->dropped > UINT32_MAX ? UINT32_MAX : (uint32_t)e->dropped);
 	log_drop(e, e->dropping ? "reads again" : "was out of memory");
-	e->dropped = 0;
+	record_dropped(e);
+	e->dropped = e->recorded = 0;
 }
 
-/* Taking anything at all from its socket is progress. */
+static int64_t look_period(void)
+{
+	return server.opt.stall_ms / LOOKS + 1;
+}
+
+/* Taking anything at all from its socket is progress; none from one look to the next is a stall. */
 static void look_at(struct ep *e)
 {
+	int64_t idle;
 	int unread = 0;
 
 	if (!ioctl(e->in_fd, SIOCOUTQ, &unread) && unread < e->unread)
 		e->progress = loop_now();
 	e->unread = unread;
-	if (!e->dropping && loop_now() - e->progress >= server.opt.stall_ms)
+	idle = loop_now() - e->progress;
+	if (!e->dropping && idle >= look_period() && e->stall != e->progress)
+		record_stall(e);
+	if (!e->dropping && idle >= server.opt.stall_ms)
 		start_dropping(e);
 }
 
 int inbox_look_after(void)
 {
 	static int64_t last;
-	int64_t period = server.opt.stall_ms / LOOKS + 1, due = last + period - loop_now();
+	int64_t period = look_period(), due = last + period - loop_now();
 	struct ep *e;
 
 	if (TAILQ_EMPTY(&server.blocked))
@@ -385,6 +440,7 @@ void inbox_fini(struct ep *e)
 {
 	struct chunk *ck;
 
+	record_dropped(e);
 	discard(e);
 	while ((ck = TAILQ_FIRST(&e->chunks)))
 		drop_chunk(e, ck);

@@ -94,7 +94,9 @@ struct ep {
 	bool dropping;      /* did not read for too long */
 	bool ending, ended; /* PROTO_END is wanted, was queued */
 	uint64_t dropped;
+	uint64_t recorded;  /* of them */
 	int64_t progress;   /* last time it took something */
+	int64_t stall;      /* the same, when a stall was last recorded */
 	int unread;         /* bytes in its socket then */
 
 	TAILQ_ENTRY(ep) of_client, of_side, in_dirty, in_blocked, in_waiters;
@@ -123,6 +125,7 @@ struct side {
 	uint32_t generation, num, buffer_size, mtu;
 	int64_t credits_out;   /* of all endpoints */
 	uint32_t n_creditors;  /* endpoints that have any */
+	bool scarce;           /* somebody got none; who keeps them is recorded */
 	struct ep_list waiters;
 	struct parked_list parked;
 	struct rpmsg_endpoint *postman; /* sends what the dead left */
@@ -235,6 +238,8 @@ void side_end(struct side *s);
 void side_dispatch(struct side *s);
 struct side *side_other(struct side *s);
 enum rpmsg_side side_which(const struct side *s);
+/* The direction of what its clients send, or receive. */
+enum rpmsg_direction side_direction(const struct side *s, bool sent);
 void side_info(struct side *s, struct rpmsg_bus_info *info);
 struct chan *chan_find(struct side *s, uint64_t id);
 struct chan *chan_by_key(struct side *s, const struct rpmsg_channel_info *key);

@@ -16,6 +16,11 @@ enum rpmsg_side side_which(const struct side *s)
 	return s == &s->served->side[0] ? RPMSG_SIDE_HOST : RPMSG_SIDE_REMOTE;
 }
 
+enum rpmsg_direction side_direction(const struct side *s, bool sent)
+{
+	return sent == (side_which(s) == RPMSG_SIDE_HOST) ? RPMSG_H2R : RPMSG_R2H;
+}
+
 struct side *side_other(struct side *s)
 {
 	struct side *o = &s->served->side[s == &s->served->side[0]];

@@ -111,6 +111,7 @@ static int try_write(struct chrdev_endpoint *e, const void *data, size_t len)
 	}
 	poke(&e->starved, false);
 	poke(&c->backoff_ms, BACKOFF_MIN_MS);
+	bus_buffer(&c->bus);
 	if (c->bus.recorder)
 		chrdev_note(e, data, len, true);
 	return 0;
@@ -125,6 +126,7 @@ static int nap(struct chrdev *c, unsigned ms)
 	return poll(&p, 1, (int)ms) > 0 && read(c->cancel, &count, sizeof(count)) > 0 ? -EINTR : 0;
 }
 
+/* After a try that found no room. */
 static int wait_write(struct chrdev_endpoint *e, const void *data, size_t len)
 {
 	struct chrdev *c = e->chrdev;
@@ -133,13 +135,14 @@ static int wait_write(struct chrdev_endpoint *e, const void *data, size_t len)
 	unsigned ms = BACKOFF_MIN_MS;
 	int err;
 
-	while ((err = try_write(e, data, len)) == -ENOMEM) {
+	do {
 		if (chrdev_now_ms() >= end)
 			return write_failed(e, len, ERESTARTSYS);
 		if (nap(c, ms))
 			return fail(EINTR, "cancelled");
 		ms = ms * 2 < BACKOFF_MAX_MS ? ms * 2 : BACKOFF_MAX_MS;
-	}
+		err = try_write(e, data, len);
+	} while (err == -ENOMEM);
 	return err;
 }
 
@@ -160,13 +163,28 @@ static void count(struct endpoint *ept)
 	__atomic_add_fetch(&ept->ch->tx, 1, __ATOMIC_RELAXED);
 }
 
+/* The kernel does not tell who has the buffers. */
+static void note_no_buffer(const struct chrdev_endpoint *e)
+{
+	struct rpmsg_bus *bus = &e->chrdev->bus;
+
+	if (!bus_short_already(bus))
+		bus_no_buffer(bus, e->addr, e->dst,
+			      peek(&e->paused) ? "the other side: it takes no messages now" : NULL);
+}
+
 static int put(struct endpoint *ept, const void *data, size_t len, bool wait)
 {
 	struct chrdev_endpoint *e = ept->backend;
 	int err = check(e, len);
 
 	if (!err)
-		err = wait ? wait_write(e, data, len) : try_write(e, data, len);
+		err = try_write(e, data, len);
+	if (err == -ENOMEM) {
+		note_no_buffer(e);
+		if (wait)
+			err = wait_write(e, data, len);
+	}
 	if (!err)
 		count(ept);
 	return err;

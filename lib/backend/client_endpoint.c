@@ -269,16 +269,23 @@ static void end(struct client *c, struct client_endpoint *e)
 /* With a reference to its channel while the event runs. */
 static void dropped(struct client *c, struct client_endpoint *e, uint32_t n)
 {
+	struct rpmsg_record event = {
+		.type = RPMSG_RECORD_DROP, .dir = bus_direction(&c->bus, false),
+		.src = RPMSG_ADDR_ANY, .value = (uint32_t)getpid(), .count = n,
+		.text = program_invocation_short_name,
+	};
 	struct channel *ch = NULL;
 
 	lock_take(&c->bus.lock);
 	if (e->ept) {
 		ch = e->ept->ch;
 		ch->refs++;
+		event.dst = e->ept->pub.addr;
 	}
 	lock_drop(&c->bus.lock);
 	if (!ch)
 		return;
+	bus_record(&c->bus, &event);
 	bus_event(&c->bus, RPMSG_EVENT_DROPPED, ch == &c->bus.root ? NULL : ch, n);
 	lock_take(&c->bus.lock);
 	channel_put(ch);

@@ -224,11 +224,19 @@ static int64_t send_deadline(struct client *c, bool wait)
 	return ms < 0 ? INT64_MAX : client_now_ns() + ms * 1000000;
 }
 
+/* The server has said that there is no buffer, for now. */
+static void note_no_buffer(struct client *c, uint32_t src, uint32_t dst)
+{
+	if (!bus_short_already(&c->bus))
+		bus_no_buffer(&c->bus, src, dst, NULL);
+}
+
 /* Asks and waits for a credit until it is taken. With lock. */
-static int await_credit(struct client_endpoint *e, bool wait)
+static int await_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, bool wait)
 {
 	int64_t deadline = send_deadline(e->client, wait);
 	bool fresh = answer_due(e); /* the answer to come was given after this call began */
+	bool noted = false;
 	int err;
 
 	for (;;) {
@@ -237,7 +245,12 @@ static int await_credit(struct client_endpoint *e, bool wait)
 			return err;
 		if (e->credits) {
 			e->credits--;
+			bus_buffer(&e->client->bus);
 			return 0;
+		}
+		if (!noted && fresh && !answer_due(e)) {
+			note_no_buffer(e->client, src, dst);
+			noted = true;
 		}
 		if (!answer_due(e) && fresh && !wait)
 			return fail(ENOMEM, "no transmit buffer of bus %s is free",
@@ -256,12 +269,12 @@ static int await_credit(struct client_endpoint *e, bool wait)
 	}
 }
 
-static int take_credit(struct client_endpoint *e, bool wait)
+static int take_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, bool wait)
 {
 	if (!e->credits || e->down || e->failed) {
 		if (!e->reader)
 			drain(e);
-		return await_credit(e, wait);
+		return await_credit(e, src, dst, wait);
 	}
 	e->credits--;
 	/* Ask for more while there is still something to send with. */
@@ -334,7 +347,7 @@ int client_send(struct endpoint *ept, const void *data, size_t len, uint32_t src
 	if (err)
 		return err;
 	lock_take(&e->lock);
-	err = take_credit(e, wait);
+	err = take_credit(e, src, dst, wait);
 	if (!err)
 		err = push_message(e, src, dst, data, len);
 	lock_drop(&e->lock);
@@ -394,7 +407,7 @@ void *client_reserve(struct endpoint *ept, size_t *room, bool wait)
 		return NULL;
 	tx->room = (size_t)mtu;
 	lock_take(&e->lock);
-	err = take_credit(e, wait);
+	err = take_credit(e, ept->pub.addr, peek(&ept->dst), wait);
 	tx->generation = e->generation;
 	lock_drop(&e->lock);
 	if (err) {

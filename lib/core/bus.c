@@ -20,6 +20,12 @@ uint32_t thread_id_ask(void)
 	return thread_id_known;
 }
 
+static void tell_note(const struct rpmsg_bus *bus, const struct recorder *rec)
+{
+	if (recorder_note(rec))
+		log_say(&bus->log, RPMSG_LOG_WARNING, "%s", recorder_note(rec));
+}
+
 static int attach_process_recorder(struct rpmsg_bus *bus)
 {
 	int err = 0;
@@ -29,6 +35,8 @@ static int attach_process_recorder(struct rpmsg_bus *bus)
 		return err;
 	bus->recorder_shared = true;
 	bus->record_id = recorder_add_bus(bus->recorder, bus->name);
+	if (bus->record_id == 0) /* one of them tells */
+		tell_note(bus, bus->recorder);
 	return bus->record_id < 0 ? bus->record_id : 0;
 }
 
@@ -103,6 +111,7 @@ void bus_fini(struct rpmsg_bus *bus)
 		TAILQ_REMOVE(&bus->withdrawals, p, link);
 		free(p);
 	}
+	bus_record_end(bus);
 	if (bus->recorder && !bus->recorder_shared)
 		recorder_close(bus->recorder, true);
 	else if (bus->events && !bus->recorder_shared)
@@ -189,38 +198,6 @@ void bus_link_down(struct rpmsg_bus *bus)
 	bus_event(bus, RPMSG_EVENT_DOWN, NULL, 0);
 }
 
-/* ---- events ---- */
-
-void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count)
-{
-	struct rpmsg_event ev = { .type = type, .count = count };
-	rpmsg_event_fn fn;
-	void *arg;
-
-	ev.info.src = ev.info.dst = RPMSG_ADDR_ANY;
-	lock_take(&bus->lock);
-	fn = bus->event_fn;
-	arg = bus->event_arg;
-	if (ch) {
-		memcpy(ev.info.name, ch->pub.id.name, sizeof(ev.info.name));
-		ev.info.src = ch->pub.src;
-		ev.info.dst = ch->pub.dst;
-		ev.origin = ch->origin;
-		ev.rpdev = &ch->pub;
-	}
-	lock_drop(&bus->lock);
-	if (fn && !bus->closing)
-		fn(bus, &ev, arg);
-}
-
-void rpmsg_bus_set_event_fn(struct rpmsg_bus *bus, rpmsg_event_fn fn, void *arg)
-{
-	lock_take(&bus->lock);
-	bus->event_fn = fn;
-	bus->event_arg = arg;
-	lock_drop(&bus->lock);
-}
-
 /* ---- dispatch ---- */
 
 int dispatch_busy(void)
@@ -251,6 +228,8 @@ int rpmsg_bus_dispatch(struct rpmsg_bus *bus, int timeout_ms)
 
 	if (n)
 		return n;
+	if (peek(&bus->brake_due_ms) && !bus->ops->alarm)
+		bus_record_due(bus);
 	n = bus->ops->dispatch(bus, timeout_ms);
 	dispatch_leave(bus);
 	return n;
@@ -418,11 +397,13 @@ int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 		recorder_close(rec, true);
 		return id;
 	}
+	tell_note(bus, rec);
 	lock_take(&bus->lock);
 	bus->record_id = id;
 	bus->recorder = rec;
 	poke(&bus->events, rec);
 	lock_drop(&bus->lock);
+	bus_record_state(bus);
 	return 0;
 }
 
@@ -442,15 +423,27 @@ int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *other)
 	bus->recorder_shared = other->recorder_shared;
 	poke(&bus->events, bus->recorder_shared ? other->events : recorder_ref(other->events));
 	lock_drop(&bus->lock);
+	if (bus->loop && bus->loop == other->loop) {
+		poke(&bus->twin_recorded, true);
+		poke(&other->twin_recorded, true);
+	}
+	bus_record_state(bus);
 	return 0;
 }
 
-void bus_record(struct rpmsg_bus *bus, const struct rpmsg_record *event)
+/* The backend tells of the end of a shortage, if it is one. */
+static int record_no_buffer(struct rpmsg_bus *bus, const struct rpmsg_record *event)
 {
-	struct recorder *rec = peek(&bus->events);
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+	bool told = event->text && *event->text;
+	int err;
 
-	if (rec)
-		recorder_put_event(rec, bus->record_id, event);
+	if (bus_short_already(bus))
+		return 0;
+	err = bus->ops->info(bus, &info);
+	if (!err && !info.tx_free)
+		bus_no_buffer(bus, event->src, event->dst, told ? event->text : info.tx_holder);
+	return err;
 }
 
 int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event)
@@ -458,6 +451,8 @@ int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *eve
 	if (event->type <= RPMSG_RECORD_MESSAGE || event->type >= RPMSG_RECORD_TYPES ||
 	    event->dir > RPMSG_R2H)
 		return fail(EINVAL, "type %d, direction %d: no such event", event->type, event->dir);
+	if (event->type == RPMSG_RECORD_NO_BUFFER)
+		return record_no_buffer(bus, event);
 	bus_record(bus, event);
 	return 0;
 }

@@ -165,6 +165,8 @@ struct backend_ops {
 	bool (*announced)(struct rpmsg_bus *bus);
 	const char *no_destination; /* what that means here, if it is more than "none yet" */
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
+	/* bus_record_due() is to be called in ms from now; with locks. NULL: dispatch will. */
+	void (*alarm)(struct rpmsg_bus *bus, unsigned ms);
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
 };
@@ -176,6 +178,28 @@ struct rpmsg_held {
 };
 /* A held message that is a copy, for backends whose data has no place of its own; NULL: ENOMEM. */
 struct rpmsg_held *held_copy(const void *data, size_t len);
+
+/* ---- what happens (event.c), what of it is recorded (brake.c) ---- */
+
+/* Kinds that one side can cause without end: within a period few are recorded one by one. */
+enum brake_kind { BRAKE_NO_RECIPIENT, BRAKE_REFUSED, BRAKE_MALFORMED, BRAKE_SHORTAGE, BRAKES };
+struct brake {
+	uint64_t from_ms; /* when the period began */
+	uint32_t n;       /* recorded in it */
+	uint64_t more;    /* held back in it */
+	uint64_t sends, duration_ns; /* of shortages that were */
+	enum rpmsg_direction dir;
+};
+
+/* There is no transmit buffer, and somebody wanted one. */
+struct shortage {
+	bool on;          /* atomic */
+	bool told;        /* not held back */
+	uint64_t sends;   /* atomic; that found none */
+	uint64_t since_ns;
+	uint32_t src, dst; /* of the first one */
+	char holder[64];
+};
 
 /* ---- the bus (bus.c) ---- */
 
@@ -226,6 +250,12 @@ struct rpmsg_bus {
 	struct recorder *events;   /* atomic; the same one, or of events alone, or NULL */
 	int record_id;
 	bool recorder_shared;      /* RPMSG_RECORD's, not ours to close */
+	const void *loop;          /* the same for both sides of a loop, or NULL */
+	bool twin_recorded;        /* atomic; the other side of the loop is recorded in the same file */
+	struct lock brake_lock;    /* guards what follows; innermost but for the recorder's */
+	struct brake brake[BRAKES];
+	struct shortage shortage;
+	uint64_t brake_due_ms;     /* atomic; when bus_record_due() is to be called, or 0 */
 
 	uint64_t malformed;        /* atomic */
 	uint64_t no_recipient, ns_refused;
@@ -275,12 +305,44 @@ int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *n
 void bus_start(struct rpmsg_bus *bus);
 void bus_stop(struct rpmsg_bus *bus);
 void bus_fini(struct rpmsg_bus *bus);
-void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count);
-/* Into the recorder, if there is one. With or without bus->lock. */
-void bus_record(struct rpmsg_bus *bus, const struct rpmsg_record *event);
 /* The link came up (features set), or went down: learned channels go. Without lock. */
 void bus_link_up(struct rpmsg_bus *bus, uint64_t features);
 void bus_link_down(struct rpmsg_bus *bus);
+
+/* Tells the listener and the recorder. Without lock. */
+void bus_event(struct rpmsg_bus *bus, enum rpmsg_event_type type, struct channel *ch, uint64_t count);
+/* The direction of what bus sends, or receives. */
+enum rpmsg_direction bus_direction(const struct rpmsg_bus *bus, bool sent);
+/* What a new recorder is to know: link and channels as they are. Without lock. */
+void bus_record_state(struct rpmsg_bus *bus);
+/* What it is to know in the end. */
+void bus_record_end(struct rpmsg_bus *bus);
+/* Into the recorder, if there is one and the kind's brake lets it. With or without locks. */
+void bus_record(struct rpmsg_bus *bus, const struct rpmsg_record *event);
+/* Sums up what brakes have held back, as far as it is time; all of it, and forgets a shortage. */
+void bus_record_due(struct rpmsg_bus *bus);
+void bus_record_rest(struct rpmsg_bus *bus);
+/* A send found no transmit buffer; holder (or NULL) has kept one longest. With or without locks. */
+void bus_no_buffer(struct rpmsg_bus *bus, uint32_t src, uint32_t dst, const char *holder);
+void bus_shortage_over(struct rpmsg_bus *bus);
+
+/* Counts a send that found none; false if it is the first one and to be told of. */
+static inline bool bus_short_already(struct rpmsg_bus *bus)
+{
+	if (!peek(&bus->events))
+		return true;
+	if (!peek(&bus->shortage.on))
+		return false;
+	__atomic_add_fetch(&bus->shortage.sends, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+/* There is one. */
+static inline void bus_buffer(struct rpmsg_bus *bus)
+{
+	if (__builtin_expect(peek(&bus->shortage.on), 0))
+		bus_shortage_over(bus);
+}
 
 /*
  * Adds a channel and offers it to drivers; without lock. NULL and errno EEXIST,

@@ -4,19 +4,35 @@
  * sent as buffers are free and again after each bring-up. A channel that was
  * learned is never announced back.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/core.h"
 
-static void refuse(struct rpmsg_bus *bus, const char *what, const struct wire_ns *ns)
+static void refuse(struct rpmsg_bus *bus, uint32_t src, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void refuse(struct rpmsg_bus *bus, uint32_t src, const char *fmt, ...)
 {
+	struct rpmsg_record event = {
+		.type = RPMSG_RECORD_REFUSED, .dir = bus_direction(bus, false), .src = src,
+		.dst = RPMSG_ADDR_ANY,
+	};
+	char why[128];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
 	bus->ns_refused++;
-	log_say(&bus->log, RPMSG_LOG_WARNING, "name service: %s (name '%s', address 0x%x)", what,
-		ns->name, ns->addr);
+	log_say(&bus->log, RPMSG_LOG_WARNING, "name service: message from 0x%x %s", src, why);
+	event.text = why;
+	bus_record(bus, &event);
 }
 
-static void destroyed(struct rpmsg_bus *bus, const struct wire_ns *ns)
+static void destroyed(struct rpmsg_bus *bus, const struct wire_ns *ns, uint32_t src)
 {
 	struct channel *ch;
 
@@ -29,28 +45,34 @@ static void destroyed(struct rpmsg_bus *bus, const struct wire_ns *ns)
 	if (ch)
 		channel_remove(ch);
 	else
-		refuse(bus, "destroys a channel that is not there", ns);
+		refuse(bus, src, "destroys a channel that is not there (name '%s', address 0x%x)",
+		       ns->name, ns->addr);
+}
+
+static void announced(struct rpmsg_bus *bus, const struct wire_ns *ns, uint32_t src)
+{
+	struct rpmsg_channel_info info = { .src = RPMSG_ADDR_ANY, .dst = ns->addr };
+
+	memcpy(info.name, ns->name, sizeof(info.name));
+	if (channel_add(bus, &info, RPMSG_CHANNEL_LEARNED, false))
+		return;
+	refuse(bus, src, "announces a channel that %s (name '%s', address 0x%x)",
+	       errno == EEXIST ? "is there already" : "cannot be made: no memory", ns->name,
+	       ns->addr);
 }
 
 void ns_receive(struct rpmsg_bus *bus, const void *data, size_t len, uint32_t src)
 {
 	struct wire_ns ns;
-	struct rpmsg_channel_info info = { .src = RPMSG_ADDR_ANY };
 
-	if (wire_ns_decode(&ns, data, len, bus->swap)) {
-		bus->ns_refused++;
-		log_say(&bus->log, RPMSG_LOG_WARNING,
-			"name service: malformed message of %zu bytes from 0x%x", len, src);
-		return;
-	}
-	if (ns.flags & WIRE_NS_DESTROY) {
-		destroyed(bus, &ns);
-		return;
-	}
-	memcpy(info.name, ns.name, sizeof(info.name));
-	info.dst = ns.addr;
-	if (!channel_add(bus, &info, RPMSG_CHANNEL_LEARNED, false))
-		refuse(bus, "announces a channel that is there already", &ns);
+	if (len != WIRE_NS_SIZE)
+		refuse(bus, src, "is malformed: %zu bytes, not %u", len, WIRE_NS_SIZE);
+	else if (!wire_ns_decode(&ns, data, len, bus->swap))
+		(ns.flags & WIRE_NS_DESTROY ? destroyed : announced)(bus, &ns, src);
+	else if (!ns.name[0])
+		refuse(bus, src, "is malformed: no name (address 0x%x)", ns.addr);
+	else
+		refuse(bus, src, "is malformed: no address (name '%s')", ns.name);
 }
 
 void ns_announce(struct channel *ch)

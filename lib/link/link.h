@@ -33,10 +33,6 @@ int link_mem_init(struct link_mem *mem, uint8_t *base, size_t size,
 void link_mem_get(struct link_mem *mem);
 void link_mem_put(struct link_mem *mem);
 
-/* What rpmsg_sigbus_install() looks after (sigbus.c); mem.c calls them. */
-int sigbus_watch(struct link_mem *mem);
-void sigbus_forget(struct link_mem *mem);
-
 /*
  * Shared by the two ends of a loop: the thread that dispatched a side last, 0 if
  * none did, at [side - RPMSG_SIDE_HOST]. Written by the bus of that side.

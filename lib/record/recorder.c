@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "core/core.h"
+#include "core/sigbus.h"
+#include "record/crashed.h"
 #include "record/ring_file.h"
 
 struct recorder {
@@ -22,9 +24,11 @@ struct recorder {
 	int fd;
 	pid_t pid;
 	char *path;
+	char *note; /* or NULL */
 	struct ring_header *header;
 	uint64_t *data;
 	uint64_t size;
+	uint32_t gone; /* atomic; somebody cut the file: what is written there reaches nobody */
 	uint64_t head, tail;       /* positions */
 	uint64_t head_at, tail_at; /* their places in the ring */
 	uint64_t n_messages, n_events; /* atomic */
@@ -179,6 +183,10 @@ static int file_map(struct recorder *rec, size_t size)
 	h = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, rec->fd, 0);
 	if (h == MAP_FAILED)
 		return fail(errno, "cannot map %s: %m", rec->path);
+	if (sigbus_watch(h, size, &rec->gone)) {
+		munmap(h, size);
+		return fail(ENOMEM, "no memory to watch %s", rec->path);
+	}
 	rec->header = h;
 	rec->size = size - RING_HEADER_SIZE;
 	rec->data = (uint64_t *)h + RING_HEADER_SIZE / 8;
@@ -189,6 +197,20 @@ static int file_map(struct recorder *rec, size_t size)
 	h->last = RING_NONE;
 	h->magic = RING_MAGIC;
 	return 0;
+}
+
+/* Gives the draft its name. Who had it before is dead: what he may be asked for is kept. */
+static int file_name(struct recorder *rec, const char *draft)
+{
+	int err, kept = crashed_keep(rec->path, &rec->note);
+
+	if (!rename(draft, rec->path))
+		return 0;
+	err = fail(errno, "cannot rename %s: %m", draft);
+	if (kept > 0)
+		crashed_restore(rec->path);
+	free(rec->note);
+	return err;
 }
 
 /* On success rec has fd and mapping; on failure nothing is left, in the file system either. */
@@ -211,14 +233,14 @@ static int file_make(struct recorder *rec, size_t size)
 		err = file_map(rec, size);
 	if (err)
 		goto unlink_draft;
-	if (rename(draft, rec->path)) {
-		err = fail(errno, "cannot rename %s: %m", draft);
+	err = file_name(rec, draft);
+	if (err)
 		goto unmap;
-	}
 	fcntl(rec->fd, F_OFD_SETLK, &unlock);
 	free(draft);
 	return 0;
 unmap:
+	sigbus_forget(&rec->gone);
 	munmap(rec->header, size);
 unlink_draft:
 	unlink(draft);
@@ -295,6 +317,11 @@ void recorder_close(struct recorder *rec, bool remove)
 	recorder_drop(rec);
 }
 
+const char *recorder_note(const struct recorder *rec)
+{
+	return rec->note;
+}
+
 struct recorder *recorder_ref(struct recorder *rec)
 {
 	__atomic_add_fetch(&rec->refs, 1, __ATOMIC_RELAXED);
@@ -305,8 +332,10 @@ void recorder_drop(struct recorder *rec)
 {
 	if (__atomic_sub_fetch(&rec->refs, 1, __ATOMIC_ACQ_REL))
 		return;
+	sigbus_forget(&rec->gone);
 	munmap(rec->header, RING_HEADER_SIZE + rec->size);
 	close(rec->fd);
+	free(rec->note);
 	free(rec->path);
 	free(rec);
 }

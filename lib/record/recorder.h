@@ -20,9 +20,11 @@ struct recorder;
 /*
  * Creates the file (0600, replacing one whose writer is dead; -EBUSY while one
  * lives, -EEXIST for any other file) with %p in path as the pid. size 0: the default.
- * NULL and errno.
+ * A recording that was not ended is kept as path.crashed. NULL and errno.
  */
 struct recorder *recorder_create(const char *path, size_t size);
+/* What to tell of the recording that had the name before, or NULL. */
+const char *recorder_note(const struct recorder *rec);
 /* Another user of it, who ends with recorder_drop(). */
 struct recorder *recorder_ref(struct recorder *rec);
 void recorder_drop(struct recorder *rec);

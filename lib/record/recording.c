@@ -10,15 +10,19 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "core/core.h"
+#include "core/sigbus.h"
 #include "record/ring_file.h"
 
 struct rpmsg_recording {
 	int fd, wake_fd;
 	const struct ring_header *header;
 	const uint64_t *data;
-	uint64_t size;
+	uint64_t size; /* of the ring */
+	uint64_t held; /* bytes of it that the file has: less if it was cut */
+	uint32_t gone; /* atomic; some of the file was taken away while it was mapped */
 	uint64_t clock_offset;
 	uint64_t pos;  /* of the next record to read */
 	uint64_t next; /* its number, unless some were skipped to get to pos */
@@ -26,6 +30,7 @@ struct rpmsg_recording {
 	uint64_t limit_next; /* the number of the first message beyond it */
 	bool events;    /* are read too */
 	bool skipped;
+	bool cut;     /* some records were beyond the end of the file */
 	bool damaged;
 	uint64_t lost;
 	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
@@ -42,19 +47,22 @@ static bool overtaken(const struct rpmsg_recording *rec, uint64_t pos)
 	return ring_load_acquire(&rec->header->tail) > pos;
 }
 
-/* Copies n words at pos: 1, 0 if they were overwritten meanwhile, -EPROTO. */
+/*
+ * Copies n words at pos: 1, 0 if they were overwritten meanwhile, -EPROTO, or -ENODATA if they
+ * were cut off the file.
+ */
 static int copy_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to, size_t n)
 {
 	uint64_t at = pos % rec->size;
 	bool fits = pos % 8 == 0 && n * 8 <= rec->size - at;
-	const uint64_t *from = rec->data + at / 8;
+	bool held = fits && at + n * 8 <= rec->held;
 
-	if (fits)
+	if (held)
 		for (size_t i = 0; i < n; i++)
-			to[i] = shm_load64(from + i);
+			to[i] = shm_load64(rec->data + at / 8 + i);
 	if (overtaken(rec, pos))
 		return 0;
-	return fits ? 1 : -EPROTO;
+	return held ? 1 : fits ? -ENODATA : -EPROTO;
 }
 
 static bool kind_valid(const struct rpmsg_recording *rec, uint64_t pos, uint64_t kind)
@@ -96,7 +104,7 @@ static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t
 	return n;
 }
 
-/* The end of the newest record and the number of the next message: 1, 0 if there is none yet, -EPROTO. */
+/* The end of the newest record, the number of the next message: 1, 0 if none is there, -EPROTO. */
 static int find_end(const struct rpmsg_recording *rec, uint64_t *pos, uint64_t *seq)
 {
 	uint64_t last, word[RING_WORD_DATA];
@@ -125,15 +133,17 @@ static int map_file(struct rpmsg_recording *rec)
 
 	if (fstat(rec->fd, &st))
 		return fail(errno, "cannot stat the recording: %m");
-	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)RECORDER_SIZE_MIN ||
+	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)RING_HEADER_SIZE ||
 	    (uint64_t)st.st_size > SIZE_MAX)
-		return fail(EPROTO, "not a recording");
+		return fail(EMEDIUMTYPE, "not a recording");
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, rec->fd, 0);
 	if (map == MAP_FAILED)
 		return fail(errno, "cannot map the recording: %m");
 	rec->header = map;
 	rec->data = (const uint64_t *)map + RING_HEADER_SIZE / 8;
-	rec->size = (uint64_t)st.st_size - RING_HEADER_SIZE;
+	rec->held = (uint64_t)st.st_size - RING_HEADER_SIZE;
+	if (sigbus_watch(map, (size_t)st.st_size, &rec->gone))
+		return fail(ENOMEM, "no memory to watch the recording");
 	return 0;
 }
 
@@ -146,12 +156,13 @@ static int check_header(struct rpmsg_recording *rec)
 	if (magic == __builtin_bswap64(RING_MAGIC))
 		return fail(EPROTO, "recorded by a machine of the other byte order");
 	if (magic != RING_MAGIC)
-		return fail(EPROTO, "not a recording");
+		return fail(EMEDIUMTYPE, "not a recording");
 	if (version != RING_VERSION)
 		return fail(EPROTO, "recording of version %u, %u is known", version, RING_VERSION);
-	if (size != rec->size || size % 8)
+	if (size < rec->held || size < RECORDER_SIZE_MIN - RING_HEADER_SIZE || size % 8)
 		return fail(EPROTO, "recording of %llu bytes says it has %llu",
-			    (unsigned long long)rec->size, (unsigned long long)size);
+			    (unsigned long long)rec->held, (unsigned long long)size);
+	rec->size = size;
 	rec->clock_offset = shm_load64(&h->clock_offset);
 	return 0;
 }
@@ -227,8 +238,9 @@ void rpmsg_recording_close(struct rpmsg_recording *rec)
 {
 	if (!rec)
 		return;
+	sigbus_forget(&rec->gone);
 	if (rec->header)
-		munmap((void *)rec->header, RING_HEADER_SIZE + rec->size);
+		munmap((void *)rec->header, RING_HEADER_SIZE + rec->held);
 	if (rec->wake_fd >= 0)
 		close(rec->wake_fd);
 	close(rec->fd);
@@ -377,22 +389,50 @@ static int take(struct rpmsg_recording *rec, struct rpmsg_record *record)
 	return n;
 }
 
+/* The file was cut: on to where the ring begins again, for no record crosses its end. */
+static int skip_cut(struct rpmsg_recording *rec)
+{
+	uint64_t room = rec->size - rec->pos % rec->size;
+
+	if (__builtin_add_overflow(rec->pos, room, &rec->pos))
+		return -EPROTO;
+	rec->cut = rec->skipped = true;
+	return 0;
+}
+
+static int read_next(struct rpmsg_recording *rec, struct rpmsg_record *record)
+{
+	int n;
+
+	do {
+		n = look(rec);
+		if (n <= 0)
+			return n;
+		n = take(rec, record);
+		if (n == -ENODATA)
+			n = skip_cut(rec);
+	} while (!n);
+	return n;
+}
+
 int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record)
 {
 	int n;
 
 	if (rec->damaged)
 		return -EPROTO;
-	do {
-		n = look(rec);
-		if (n <= 0)
-			return n;
-		n = take(rec, record);
-	} while (!n);
-	if (n > 0)
-		return n;
+	n = read_next(rec, record);
 	rec->damaged = true;
-	return fail(EPROTO, "recording damaged after record %llu", (unsigned long long)rec->next);
+	if (__atomic_load_n(&rec->gone, __ATOMIC_ACQUIRE))
+		return fail(EPROTO, "recording cut while it was read");
+	if (n == -EPIPE && rec->cut)
+		return fail(EPROTO, "recording cut to %llu bytes of %llu",
+			    (unsigned long long)rec->held, (unsigned long long)rec->size);
+	if (n < 0 && n != -EPIPE)
+		return fail(EPROTO, "recording damaged after record %llu",
+			    (unsigned long long)rec->next);
+	rec->damaged = false;
+	return n;
 }
 
 void rpmsg_recording_set_events(struct rpmsg_recording *rec, bool on)
@@ -402,11 +442,32 @@ void rpmsg_recording_set_events(struct rpmsg_recording *rec, bool on)
 
 void rpmsg_recording_set_limit(struct rpmsg_recording *rec, bool on)
 {
+	int n = 1;
+
 	rec->limit = UINT64_MAX;
-	if (!on || find_end(rec, &rec->limit, &rec->limit_next) == 1)
+	if (on)
+		n = find_end(rec, &rec->limit, &rec->limit_next);
+	if (n == 1)
 		return;
-	rec->limit = rec->pos;
+	/* there is none yet; or it is damaged, and reading goes on until that is found */
+	rec->limit = n ? ring_load_acquire(&rec->header->last) + 1 : rec->pos;
 	rec->limit_next = rec->next;
+}
+
+int rpmsg_recording_crashed(const struct rpmsg_recording *rec)
+{
+	if (ring_load_acquire(&rec->header->ended) || ring_writer_lives(rec->fd))
+		return 0;
+	/* it may have ended, and gone, between the two */
+	return ring_load_acquire(&rec->header->ended) ? 0 : (int)shm_load32(&rec->header->pid);
+}
+
+uint64_t rpmsg_recording_now(const struct rpmsg_recording *rec)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec + rec->clock_offset;
 }
 
 uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 #define SPINS_PER_LOOK 4096u /* spins between looks at the fds */
 #define MALFORMED_LOGGED 16u /* entries that are logged one by one */
 
-enum { FD_CONTROL, FD_QUEUE0, FD_QUEUE1, FD_WAKE, FD_CANCEL };
+enum { FD_CONTROL, FD_QUEUE0, FD_QUEUE1, FD_WAKE, FD_CANCEL, FD_ALARM };
 
 uint64_t virtio_now_ms(void)
 {
@@ -31,7 +32,24 @@ void virtio_wake(struct virtio_bus *vb)
 	event_fd_signal(vb->wake_fd);
 }
 
-void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken)
+static void record(struct virtio_bus *vb, enum rpmsg_record_type type, unsigned q, const char *why)
+{
+	struct rpmsg_record event = {
+		.type = type, .dir = q ? RPMSG_H2R : RPMSG_R2H, .src = RPMSG_ADDR_ANY,
+		.dst = RPMSG_ADDR_ANY, .text = why,
+	};
+
+	bus_record(&vb->bus, &event);
+}
+
+static void reset(struct virtio_bus *vb, unsigned q, const char *why)
+{
+	poke(&vb->broken, true);
+	record(vb, RPMSG_RECORD_RESET, q, why);
+	vb->link->ops->reset(vb->link);
+}
+
+void virtio_malformed(struct virtio_bus *vb, unsigned q, const char *why, bool broken)
 {
 	struct rpmsg_bus *bus = &vb->bus;
 	uint64_t n = __atomic_add_fetch(&bus->malformed, 1, __ATOMIC_RELAXED);
@@ -39,10 +57,10 @@ void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken)
 	if (broken || n <= MALFORMED_LOGGED)
 		log_say(&bus->log, RPMSG_LOG_ERROR, "bus %s: %s%s", bus->name, why,
 			broken ? "; the link is reset" : "");
-	if (!broken)
-		return;
-	poke(&vb->broken, true);
-	vb->link->ops->reset(vb->link);
+	if (broken)
+		reset(vb, q, why);
+	else
+		record(vb, RPMSG_RECORD_MALFORMED, q, why);
 }
 
 /* ---- up and down ---- */
@@ -182,19 +200,21 @@ void virtio_link_control(struct virtio_bus *vb)
 static void come_up(struct virtio_bus *vb)
 {
 	uint64_t features = vb->link->features;
+	char why[64];
 	int err;
 
 	lock_take(&vb->bus.lock);
 	lock_take(&vb->tx.lock);
 	poke(&vb->pending, LINK_SAME);
 	err = set_up(vb);
-	if (err)
-		vb->link->ops->reset(vb->link);
+	if (err) {
+		snprintf(why, sizeof(why), "link refused: %s", rpmsg_strerror(err));
+		reset(vb, vb->rx.q, why);
+	}
 	lock_drop(&vb->tx.lock);
 	lock_drop(&vb->bus.lock);
 	if (err) {
-		log_say(&vb->bus.log, RPMSG_LOG_ERROR, "bus %s: link refused: %s", vb->bus.name,
-			rpmsg_strerror(err));
+		log_say(&vb->bus.log, RPMSG_LOG_ERROR, "bus %s: %s", vb->bus.name, why);
 		return;
 	}
 	lock_take(&vb->mem->lock);
@@ -255,6 +275,22 @@ static void cancel(struct rpmsg_bus *bus)
 	event_fd_signal(vb->cancel_fd);
 }
 
+/* Without a timer what is due waits for the next event of its kind. */
+static void alarm_in(struct rpmsg_bus *bus, unsigned ms)
+{
+	struct virtio_bus *vb = virtio_of(bus);
+	struct itimerspec at = {
+		.it_value = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 },
+	};
+
+	if (vb->alarm_fd < 0) {
+		vb->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (vb->alarm_fd < 0 || watch(vb, vb->alarm_fd, FD_ALARM, EPOLLIN))
+			return;
+	}
+	timerfd_settime(vb->alarm_fd, 0, &at, NULL);
+}
+
 /* One event of the epoll set. Number of things handled, or -EINTR. */
 static int handle_fd(struct virtio_bus *vb, uint32_t what)
 {
@@ -268,6 +304,10 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 		return link_changes(vb);
 	case FD_CANCEL:
 		return virtio_take_cancel(vb) ? -EINTR : 0;
+	case FD_ALARM:
+		event_fd_clear(vb->alarm_fd);
+		bus_record_due(&vb->bus);
+		return 0;
 	default:
 		if (what - FD_QUEUE0 != vb->rx.q || vb->event_fd[vb->rx.q] < 0)
 			return 0;
@@ -311,8 +351,8 @@ static int ring_messages(struct virtio_bus *vb)
 		if (n < DISPATCH_MAX && !rx_arm(vb))
 			break;
 	}
-	if (__atomic_load_n(&vb->mem->lost, __ATOMIC_RELAXED))
-		vb->link->ops->reset(vb->link);
+	if (peek(&vb->mem->lost) && !peek(&vb->broken))
+		reset(vb, vb->rx.q, "the shared memory was cut short");
 	lock_drop(&vb->bus.lock);
 	if (n >= DISPATCH_MAX || peek(&vb->pending) != LINK_SAME)
 		virtio_wake(vb);
@@ -399,8 +439,7 @@ static int get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	info->tx_free = tx_free(vb);
 	if (vb->tx.full_since_ms && !info->tx_free) {
 		info->tx_held_ms = (uint32_t)(virtio_now_ms() - vb->tx.full_since_ms);
-		snprintf(info->tx_holder, sizeof(info->tx_holder), "the %s side",
-			 vb->host ? "remote" : "host");
+		tx_holder(vb, info->tx_holder, sizeof(info->tx_holder));
 	}
 	lock_drop(&vb->tx.lock);
 	return 0;
@@ -421,6 +460,7 @@ static void free_bus(struct virtio_bus *vb)
 	close_fd(vb->wake_fd);
 	close_fd(vb->cancel_fd);
 	close_fd(vb->leave_fd);
+	close_fd(vb->alarm_fd);
 	free(vb);
 }
 
@@ -462,6 +502,7 @@ static void close_bus(struct rpmsg_bus *bus)
 	.info = get_info, \
 	.send_ns = tx_send_ns, \
 	.cancel = cancel, \
+	.alarm = alarm_in, \
 	.close = close_bus
 
 static const struct backend_ops host_ops = {
@@ -509,7 +550,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 	vb->host = link->side == RPMSG_SIDE_HOST;
 	vb->rx.q = vb->host ? 0 : 1;
 	vb->tx.q = vb->host ? 1 : 0;
-	vb->event_fd[0] = vb->event_fd[1] = vb->tx.leader_fd = -1;
+	vb->event_fd[0] = vb->event_fd[1] = vb->tx.leader_fd = vb->alarm_fd = -1;
 	LIST_INIT(&vb->tx.reserved);
 	err = open_fds(vb);
 	if (!err)
@@ -520,6 +561,8 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 		return NULL;
 	}
 	link->log = &vb->bus.log;
+	vb->bus.loop = link->loop;
+	vb->bus.twin_recorded = link->loop && vb->bus.events;
 	if (link->loop && !vb->host)
 		vb->bus.recorder = NULL; /* the host's end records each message once */
 	bus_start(&vb->bus);

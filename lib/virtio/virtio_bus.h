@@ -88,6 +88,7 @@ struct virtio_bus {
 	int wake_fd;           /* keeps the epoll fd readable while there is more to do */
 	int cancel_fd;
 	int leave_fd;          /* wakes the leader when the link goes down */
+	int alarm_fd;          /* a timer, or -1 until it is wanted */
 	bool cancelled;        /* atomic */
 	int event_fd[2];       /* our duplicates of the link's, in the epoll set */
 	bool broken;           /* atomic; a ring is, and the link was reset */
@@ -109,8 +110,8 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 				    const struct rpmsg_bus_options *opt);
 /* Lets the link look at its connection; takes both locks. What comes of it waits in vb->pending. */
 void virtio_link_control(struct virtio_bus *vb);
-/* Counts and logs a malformed entry; a broken queue takes the link down. Lock of the queue held. */
-void virtio_malformed(struct virtio_bus *vb, const char *why, bool broken);
+/* Counts, logs and records a malformed entry of queue q; broken takes the link down. With its lock. */
+void virtio_malformed(struct virtio_bus *vb, unsigned q, const char *why, bool broken);
 /* Looks at the fds without sleep, as a spin does now and then: things handled or -errno. */
 int virtio_look(struct virtio_bus *vb);
 /* A device's queue q, from where the link says; and where it stopped, less n taken and not used. */
@@ -136,6 +137,8 @@ int tx_poll(struct endpoint *e);
 void *tx_reserve(struct endpoint *e, size_t *room, bool wait);
 int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len);
 void tx_discard(struct endpoint *e, void *buf);
+/* Who has kept a transmit buffer longest, of those that are out. With tx.lock. */
+void tx_holder(const struct virtio_bus *vb, char *text, size_t size);
 /* Transmit buffers free now. With tx.lock. */
 uint32_t tx_free(struct virtio_bus *vb);
 /* Asks to be notified of a free one; true if there is one already. With tx.lock. */

@@ -110,6 +110,16 @@ static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_
 	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_R2H : RPMSG_H2R, &h, data);
 }
 
+static void record_no_recipient(struct virtio_bus *vb, const struct wire_hdr *h)
+{
+	struct rpmsg_record event = {
+		.type = RPMSG_RECORD_NO_RECIPIENT, .dir = bus_direction(&vb->bus, false),
+		.src = h->src, .dst = h->dst, .count = h->len,
+	};
+
+	bus_record(&vb->bus, &event);
+}
+
 /* A message that no endpoint gets: name service, or nobody's. */
 static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, struct wire_hdr hdr,
 						    const uint8_t *data, bool in_ring)
@@ -132,6 +142,7 @@ static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, struc
 	}
 	bus->root.rx++;
 	bus->no_recipient++;
+	record_no_recipient(vb, h);
 	log_say(&bus->log, RPMSG_LOG_DEBUG, "message of %u bytes from 0x%x has no recipient at 0x%x",
 		h->len, h->src, h->dst);
 }
@@ -145,7 +156,16 @@ static __attribute__((noinline)) void bad_length(struct virtio_bus *vb, unsigned
 	else
 		snprintf(why, sizeof(why), "header says %u bytes of payload, the buffer has %u", len,
 			 room - WIRE_HDR_SIZE);
-	virtio_malformed(vb, why, false);
+	virtio_malformed(vb, vb->rx.q, why, false);
+}
+
+static __attribute__((noinline)) void bad_used(struct virtio_bus *vb, unsigned id, unsigned used)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "used length %u of buffer %u is more than its %u bytes", used, id,
+		 vb->buffer_size);
+	virtio_malformed(vb, vb->rx.q, why, false);
 }
 
 /* In place: the callback may keep it. True if it did. */
@@ -218,11 +238,11 @@ static int next_host(struct virtio_bus *vb, uint16_t *head)
 
 	if (got <= 0) {
 		if (got < 0)
-			virtio_malformed(vb, drv->why, drv->broken);
+			virtio_malformed(vb, vb->rx.q, drv->why, drv->broken);
 		return got;
 	}
 	if (used > vb->buffer_size) {
-		virtio_malformed(vb, "used length is more than the buffer", false);
+		bad_used(vb, *head, used);
 		return 1;
 	}
 	if (receive(vb, vb->rx_buffers + (size_t)*head * vb->buffer_size, used, *head, true))
@@ -236,7 +256,7 @@ static int receive_chain(struct virtio_bus *vb, const struct vring_buf *buf)
 	long n = vring_device_gather(dev, buf, vb->rx.copy, vb->buffer_size);
 
 	if (n < 0)
-		virtio_malformed(vb, dev->why, dev->broken);
+		virtio_malformed(vb, vb->rx.q, dev->why, dev->broken);
 	else
 		receive(vb, vb->rx.copy, (uint32_t)n, buf->head, false);
 	return 1;
@@ -249,7 +269,7 @@ static int next_remote(struct virtio_bus *vb, uint16_t *head)
 	int got = vring_device_take(dev, &buf, false);
 
 	if (got < 0)
-		virtio_malformed(vb, dev->why, dev->broken);
+		virtio_malformed(vb, vb->rx.q, dev->why, dev->broken);
 	if (got <= 0)
 		return got;
 	*head = buf.head;

@@ -2,6 +2,7 @@
 /* The transmit queue: send, wait for a buffer, reserve and submit. */
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ static void note_room(struct virtio_bus *vb)
 
 	tx->full_since_ms = 0;
 	tx->quick_limit = native ? tx->limit : 0;
+	bus_buffer(&vb->bus);
 }
 
 /* With tx.lock: it is; the next one sent takes the long way and says that there is room. */
@@ -105,7 +107,7 @@ static bool take_used(struct virtio_bus *vb, uint16_t *id)
 	int got;
 
 	while ((got = vring_driver_get_used(drv, id, &len)) < 0) {
-		virtio_malformed(vb, drv->why, drv->broken);
+		virtio_malformed(vb, vb->tx.q, drv->why, drv->broken);
 		if (drv->broken)
 			return false;
 	}
@@ -131,7 +133,7 @@ static inline bool take_ring(struct virtio_bus *vb, struct tx_buf *b)
 	int got;
 
 	while ((got = vring_device_take(dev, &b->buf, true)) < 0) {
-		virtio_malformed(vb, dev->why, dev->broken);
+		virtio_malformed(vb, vb->tx.q, dev->why, dev->broken);
 		if (dev->broken)
 			return false;
 	}
@@ -199,8 +201,6 @@ static void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
 		vring_driver_add_again(&tx->queue.drv, b->buf.head, n);
 	else
 		vring_device_return(&tx->queue.dev, b->buf.head, n);
-	if (tx->full_since_ms)
-		note_room(vb);
 	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
 		       vring_device_call_needed(&tx->queue.dev))
 		vb->link->ops->notify(vb->link, tx->q);
@@ -221,9 +221,24 @@ uint32_t tx_free(struct virtio_bus *vb)
 	} else {
 		n = tx->n_spare - tx->n_promised + vring_device_available(&tx->queue.dev);
 	}
-	if (n && tx->full_since_ms)
+	if (!n)
+		note_full(vb);
+	else if (tx->full_since_ms)
 		note_room(vb);
 	return n;
+}
+
+void tx_holder(const struct virtio_bus *vb, char *text, size_t size)
+{
+	const struct reservation *r;
+	unsigned n = 0;
+
+	LIST_FOREACH(r, &vb->tx.reserved, link)
+		n += r->mem == vb->mem && r->generation == vb->generation;
+	if (n)
+		snprintf(text, size, "the %s side (%u reserved here)", vb->host ? "remote" : "host", n);
+	else
+		snprintf(text, size, "the %s side", vb->host ? "remote" : "host");
 }
 
 bool tx_arm(struct virtio_bus *vb)
@@ -350,11 +365,23 @@ static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_
 	return fail(EPIPE, "the link of bus %s %s", vb->bus.name, tx->up ? "went down" : "is down");
 }
 
-static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_buf *b, bool wait)
+static void record_no_buffer(struct virtio_bus *vb, uint32_t src, uint32_t dst)
+{
+	char holder[64];
+
+	if (bus_short_already(&vb->bus))
+		return;
+	tx_holder(vb, holder, sizeof(holder));
+	bus_no_buffer(&vb->bus, src, dst, holder);
+}
+
+static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_buf *b, uint32_t src,
+					       uint32_t dst, bool wait)
 {
 	if (!vb->tx.up)
 		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
 	note_full(vb);
+	record_no_buffer(vb, src, dst);
 	if (!wait)
 		return fail(ENOMEM, "no transmit buffer is free (%u of %u are out)", vb->num, vb->num);
 	return wait_take(vb, b);
@@ -427,10 +454,12 @@ static int send_locked(struct virtio_bus *vb, struct channel *ch, uint32_t src, 
 		goto out;
 	}
 	if (__builtin_expect(!take(vb, &b), 0)) {
-		err = no_buffer(vb, &b, wait);
+		err = no_buffer(vb, &b, src, dst, wait);
 		if (err)
 			goto out;
 	}
+	if (__builtin_expect(tx->full_since_ms != 0, 0))
+		note_room(vb);
 	err = fill(vb, &b, h, data, len);
 	if (err)
 		goto out;
@@ -635,7 +664,9 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 		return NULL;
 	lock_take(&vb->tx.lock);
 	if (!vb->tx.up || !take(vb, &r->b))
-		err = no_buffer(vb, &r->b, wait);
+		err = no_buffer(vb, &r->b, e->pub.addr, peek(&e->dst), wait);
+	if (!err && vb->tx.full_since_ms)
+		note_room(vb);
 	if (!err && r->b.room < WIRE_HDR_SIZE) {
 		untake(vb, &r->b);
 		err = fail(EMSGSIZE, "the other side's buffer has %u bytes", r->b.room);

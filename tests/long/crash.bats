@@ -191,7 +191,8 @@ ping_pong()
 	assert_equal "$(descriptors "$client") $(descriptors "$remote")" "$fds"
 	exits 0 stop "$server"
 	wait_for counted 51 'link down' "$remote_err"
-	assert_equal "$(listing)" "$RPMSG_DIR/shm-x.remote.lock"
+	assert_equal "$(listing)" "$RPMSG_DIR/b.rec.crashed
+$RPMSG_DIR/shm-x.remote.lock"
 }
 
 @test "20 times rpmsgd with a sender: it ends with 6, the listener stays" {

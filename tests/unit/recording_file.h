@@ -23,7 +23,7 @@
 #include "record/ring_file.h"
 
 static char dir[] = "/tmp/rpmsg-recorder-XXXXXX";
-static char file[64], draft[80];
+static char file[64], draft[80], kept[80];
 static uint64_t random_state = 1;
 
 static inline int set_up(void **state)
@@ -34,6 +34,7 @@ static inline int set_up(void **state)
 		return -1;
 	snprintf(file, sizeof(file), "%s/a.rec", dir);
 	snprintf(draft, sizeof(draft), "%s.new", file);
+	snprintf(kept, sizeof(kept), "%s.crashed", file);
 	return 0;
 }
 
@@ -41,6 +42,7 @@ static inline int tear_down(void **state)
 {
 	(void)state;
 	unlink(file);
+	unlink(kept);
 	return rmdir(dir); /* nothing else may be there */
 }
 

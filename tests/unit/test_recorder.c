@@ -425,7 +425,7 @@ static void other_files_are_left_alone(void **state)
 	assert_int_equal(errno, EEXIST);
 	assert_int_equal(access(draft, F_OK), -1);
 	assert_null(rpmsg_recording_open(file, true));
-	assert_int_equal(errno, EPROTO);
+	assert_int_equal(errno, EMEDIUMTYPE);
 	assert_non_null(strstr(rpmsg_error_detail(), file));
 	f = fopen(file, "r");
 	assert_int_equal(fread(back, 1, sizeof(back), f), sizeof(text));

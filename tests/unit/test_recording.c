@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/wait.h>
 
 #include "recording_file.h"
 
@@ -202,7 +203,7 @@ static void writers_and_readers_at_once(void **state)
 
 /* ---- files that are not what they should be ---- */
 
-static void header_refused(size_t at, uint64_t value, const char *words)
+static void header_refused(size_t at, uint64_t value, int err, const char *words)
 {
 	size_t size;
 	uint8_t *map = map_file(&size);
@@ -211,7 +212,7 @@ static void header_refused(size_t at, uint64_t value, const char *words)
 	memcpy(&good, map + at, 8);
 	memcpy(map + at, &value, 8);
 	assert_null(rpmsg_recording_open(file, true));
-	assert_int_equal(errno, EPROTO);
+	assert_int_equal(errno, err);
 	if (!strstr(rpmsg_error_detail(), words))
 		fail_msg("\"%s\" not in \"%s\"", words, rpmsg_error_detail());
 	memcpy(map + at, &good, 8);
@@ -225,18 +226,132 @@ static void header_is_checked(void **state)
 	(void)state;
 	put_all(rec, 0, 5000);
 	recorder_close(rec, false);
-	header_refused(offsetof(struct ring_header, magic), 7, "not a recording");
-	header_refused(offsetof(struct ring_header, magic), __builtin_bswap64(RING_MAGIC), "byte order");
-	header_refused(offsetof(struct ring_header, version), 9, "version 9");
-	header_refused(offsetof(struct ring_header, size), UINT64_MAX, "says");
-	header_refused(offsetof(struct ring_header, size), 0, "says");
-	header_refused(offsetof(struct ring_header, tail), UINT64_MAX, "oldest");
+	header_refused(offsetof(struct ring_header, magic), 7, EMEDIUMTYPE, "not a recording");
+	header_refused(offsetof(struct ring_header, magic), __builtin_bswap64(RING_MAGIC), EPROTO,
+		       "byte order");
+	header_refused(offsetof(struct ring_header, version), 9, EPROTO, "version 9");
+	header_refused(offsetof(struct ring_header, size), UINT64_MAX, EPROTO, "says");
+	header_refused(offsetof(struct ring_header, size), 0, EPROTO, "says");
+	header_refused(offsetof(struct ring_header, tail), UINT64_MAX, EPROTO, "oldest");
 	rpmsg_recording_close(open_file(true));
-	assert_int_equal(truncate(file, RECORDER_SIZE_MIN - 4096), 0);
+	assert_int_equal(truncate(file, RING_HEADER_SIZE - 1), 0);
 	assert_null(rpmsg_recording_open(file, true));
-	assert_int_equal(errno, EPROTO);
+	assert_int_equal(errno, EMEDIUMTYPE);
 	assert_null(rpmsg_recording_open(dir, true));
-	assert_int_equal(errno, EPROTO);
+	assert_int_equal(errno, EMEDIUMTYPE);
+}
+
+/* Reads what is left: how many, the number after the last of them, and the cut as the end. */
+static uint64_t read_cut(bool limit, uint64_t *next)
+{
+	struct rpmsg_recording *r = open_file(true);
+	struct rpmsg_record m;
+	uint64_t n = 0;
+	int result;
+
+	if (limit)
+		rpmsg_recording_set_limit(r, true);
+	for (*next = 0; (result = rpmsg_recording_read(r, &m)) == 1; n++) {
+		assert_true(message_right(&m));
+		assert_int_equal(m.src, m.seq);
+		assert_true(m.seq >= *next);
+		*next = m.seq + 1;
+	}
+	assert_int_equal(result, -EPROTO);
+	assert_non_null(strstr(rpmsg_error_detail(), "cut to"));
+	assert_int_equal(rpmsg_recording_lost(r) + n, *next);
+	assert_int_equal(rpmsg_recording_read(r, &m), -EPROTO);
+	rpmsg_recording_close(r);
+	return n;
+}
+
+static uint64_t place_of_newest(void)
+{
+	size_t size;
+	uint8_t *map = map_file(&size);
+	const struct ring_header *h = (const struct ring_header *)map;
+	uint64_t place = h->last % h->size;
+
+	munmap(map, size);
+	return place;
+}
+
+/* The beginning of the ring is left, be it the oldest records or the newest. */
+static void cut_files_give_what_they_have(void **state)
+{
+	const size_t left = 30000;
+	struct recorder *rec = create();
+	uint32_t end, whole = 0;
+	uint64_t next, n;
+
+	(void)state;
+	put_all(rec, 0, 500); /* the ring is not full yet */
+	recorder_close(rec, false);
+	assert_int_equal(truncate(file, (off_t)(RING_HEADER_SIZE + left)), 0);
+	n = read_cut(false, &next);
+	for (size_t at = 0; (at += RING_RECORD_SIZE(message_len(whole))) <= left; whole++)
+		;
+	assert_int_equal(n, whole);
+	assert_int_equal(next, whole);
+	assert_int_equal(read_cut(true, &next), whole);
+
+	unlink(file);
+	rec = create();
+	put_all(rec, 0, 3000);
+	for (end = 3000; place_of_newest() > 20000; end++)
+		put(rec, 0, end);
+	recorder_close(rec, false);
+	assert_int_equal(truncate(file, (off_t)(RING_HEADER_SIZE + left)), 0);
+	n = read_cut(false, &next);
+	assert_true(n > 0 && n < next);
+	assert_int_equal(next, end);
+}
+
+/* In a process of its own: the handler is for good. */
+static void cut_both(void)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r = open_file(true);
+	struct rpmsg_record m;
+	bool good;
+
+	put_all(rec, 0, 500);
+	good = !rpmsg_sigbus_install() && rpmsg_recording_read(r, &m) == 1 && message_right(&m) &&
+	       !truncate(file, 0) && rpmsg_recording_read(r, &m) == -EPROTO &&
+	       strstr(rpmsg_error_detail(), "while it was read");
+	put_all(rec, 500, 3000);
+	recorder_close(rec, false);
+	rpmsg_recording_close(r);
+	_exit(good ? 0 : 1);
+}
+
+static void a_cut_while_it_is_mapped_is_survived(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (!pid)
+		cut_both();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void now_is_the_time_of_the_next_record(void **state)
+{
+	struct recorder *rec = create();
+	struct rpmsg_recording *r = open_file(true);
+	uint64_t before = rpmsg_recording_now(r), after;
+	struct rpmsg_record m;
+
+	(void)state;
+	put_all(rec, 0, 1);
+	after = rpmsg_recording_now(r);
+	assert_int_equal(rpmsg_recording_read(r, &m), 1);
+	assert_in_range(m.time_ns, before, after);
+	rpmsg_recording_close(r);
+	recorder_close(rec, false);
 }
 
 /* Every byte that a record says it has can be read, and reading comes to an end. */
@@ -249,7 +364,7 @@ static void read_damaged(bool history)
 	int result;
 
 	if (!r) {
-		assert_int_equal(errno, EPROTO);
+		assert_true(errno == EPROTO || errno == EMEDIUMTYPE);
 		return;
 	}
 	while ((result = rpmsg_recording_read(r, &m)) == 1) {
@@ -399,7 +514,7 @@ static void fds_are_taken(void **state)
 	assert_int_equal(pipe(wake), 0);
 	fd = open("/dev/zero", O_RDONLY);
 	assert_null(recording_from_fd(fd, wake[0], true));
-	assert_int_equal(errno, EPROTO);
+	assert_int_equal(errno, EMEDIUMTYPE);
 	assert_false(fd_open(fd) || fd_open(wake[0]));
 	close(wake[1]);
 	recorder_close(rec, false);
@@ -415,6 +530,9 @@ int main(void)
 		TEST(largest_messages_wrap),
 		TEST(writers_and_readers_at_once),
 		TEST(header_is_checked),
+		TEST(cut_files_give_what_they_have),
+		TEST(a_cut_while_it_is_mapped_is_survived),
+		TEST(now_is_the_time_of_the_next_record),
 		TEST(damaged_files_do_no_harm),
 		TEST(every_length_in_the_ring_is_checked),
 		TEST(numbers_are_checked),

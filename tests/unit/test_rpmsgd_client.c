@@ -820,6 +820,7 @@ static void readers_are_told(void **state)
 	struct heard at_host;
 	struct rpmsg_endpoint *h;
 	char clear[8];
+	int n;
 
 	(void)state;
 	assert_non_null(rec);
@@ -827,9 +828,11 @@ static void readers_are_told(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(rpmsg_recording_read(rec, &m), 0);
 		assert_int_equal(rpmsg_send(h, "seen", 4), 0);
-		assert_true(readable(rpmsg_recording_fd(rec), LONG_MS));
-		assert_int_equal(read(rpmsg_recording_fd(rec), clear, 8), 8);
-		assert_int_equal(rpmsg_recording_read(rec, &m), 1);
+		do { /* events wake readers too: that there was no recipient */
+			assert_true(readable(rpmsg_recording_fd(rec), LONG_MS));
+			assert_int_equal(read(rpmsg_recording_fd(rec), clear, 8), 8);
+		} while (!(n = rpmsg_recording_read(rec, &m)));
+		assert_int_equal(n, 1);
 		assert_int_equal(m.dst, 50);
 		assert_int_equal(m.dir, RPMSG_H2R);
 		assert_memory_equal(m.data, "seen", 4);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "core/sigbus.h"
 #include "link/link.h"
 
 #define PAGES 4u
@@ -173,7 +174,7 @@ static void run_shared(void)
 	CHECK(!ftruncate(v.fd, 0));
 	CHECK(v.at[3 * page] == 0);
 	CHECK(lost(&v) && __atomic_load_n(&twin.lost, __ATOMIC_ACQUIRE));
-	sigbus_forget(&twin);
+	sigbus_forget(&twin.lost);
 	victim_fini(&v);
 }
 
@@ -207,7 +208,7 @@ static void run_forgotten(void)
 	signal(SIGBUS, SIG_DFL);
 	CHECK(rpmsg_sigbus_install() == 0);
 	victim_init(&v);
-	sigbus_forget(&v.mem);
+	sigbus_forget(&v.mem.lost);
 	CHECK(!ftruncate(v.fd, 0));
 	(void)v.at[0];
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory that another process may truncate raises SIGBUS when it is touched. A
- * program that asks for it gets zeros there instead, and the link's memory is
- * marked lost, so that its bus takes the link down.
+ * program that asks for it gets zeros there instead, and the memory is marked lost: a
+ * bus then takes its link down, a recording ends.
  *
  * The handler may interrupt anything: it takes no lock. Slots are never freed,
  * and each has a sequence number that is odd while the slot changes. A thread
@@ -15,8 +15,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "rpmsg.h"
 #include "core/lock.h"
-#include "link/link.h"
+#include "core/sigbus.h"
 
 #define SLOTS 64
 
@@ -24,7 +25,7 @@ struct slot {
 	uint32_t seq;
 	uintptr_t base;
 	size_t size;
-	struct link_mem *mem; /* NULL: free */
+	uint32_t *lost; /* NULL: free */
 };
 
 struct chunk {
@@ -51,20 +52,20 @@ static struct slot *slot_find(bool (*fn)(struct slot *slot, void *arg), void *ar
 	return NULL;
 }
 
-static bool slot_is(struct slot *slot, void *mem)
+static bool slot_is(struct slot *slot, void *lost)
 {
-	return slot->mem == mem;
+	return slot->lost == lost;
 }
 
 /* Each store is a release so that none comes before the odd number. */
-static void slot_set(struct slot *slot, struct link_mem *mem)
+static void slot_set(struct slot *slot, const void *base, size_t size, uint32_t *lost)
 {
 	uint32_t seq = slot->seq;
 
 	__atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELAXED);
-	__atomic_store_n(&slot->base, mem ? (uintptr_t)mem->base : 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->size, mem ? mem->size : 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->mem, mem, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->base, (uintptr_t)base, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->size, size, __ATOMIC_RELEASE);
+	__atomic_store_n(&slot->lost, lost, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->seq, seq + 2, __ATOMIC_RELEASE);
 }
 
@@ -79,7 +80,7 @@ static struct slot *slot_add_chunk(void)
 	return &c->slot[0];
 }
 
-int sigbus_watch(struct link_mem *mem)
+int sigbus_watch(const void *base, size_t size, uint32_t *lost)
 {
 	struct slot *slot;
 
@@ -88,19 +89,19 @@ int sigbus_watch(struct link_mem *mem)
 	if (!slot)
 		slot = slot_add_chunk();
 	if (slot)
-		slot_set(slot, mem);
+		slot_set(slot, base, size, lost);
 	lock_drop(&registry_lock);
 	return slot ? 0 : -ENOMEM;
 }
 
-void sigbus_forget(struct link_mem *mem)
+void sigbus_forget(uint32_t *lost)
 {
 	struct slot *slot;
 
 	lock_take(&registry_lock);
-	slot = slot_find(slot_is, mem);
+	slot = slot_find(slot_is, lost);
 	if (slot)
-		slot_set(slot, NULL);
+		slot_set(slot, NULL, 0, NULL);
 	lock_drop(&registry_lock);
 }
 
@@ -128,17 +129,17 @@ static bool slot_recover(struct slot *slot, void *arg)
 	uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
 	uintptr_t base = __atomic_load_n(&slot->base, __ATOMIC_ACQUIRE);
 	size_t size = __atomic_load_n(&slot->size, __ATOMIC_ACQUIRE);
-	struct link_mem *mem = __atomic_load_n(&slot->mem, __ATOMIC_ACQUIRE);
+	uint32_t *lost = __atomic_load_n(&slot->lost, __ATOMIC_ACQUIRE);
 	uintptr_t page = fault->addr & ~(page_size - 1);
 
 	if ((seq & 1) || seq != __atomic_load_n(&slot->seq, __ATOMIC_RELAXED))
 		return false;
-	if (!mem || fault->addr < base || fault->addr - base >= size)
+	if (!lost || fault->addr < base || fault->addr - base >= size)
 		return false;
 	if (!fault->found && !map_zeros(page, base + size) && !map_zeros(base, base + size))
 		return true;
 	fault->found = true;
-	__atomic_store_n(&mem->lost, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(lost, 1, __ATOMIC_RELEASE);
 	return false; /* both ends of a loop have the same memory */
 }
 
