@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "number.h"
 #include "run.h"
 
@@ -47,24 +48,6 @@ static int take_lock(void)
 	if (fd >= 0)
 		close(fd);
 	return err;
-}
-
-/* The rpmsgd beside this program, else the one in PATH. */
-static void find_daemon(char *path, size_t size)
-{
-	ssize_t len = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
-
-	if (len > 0) {
-		path[len] = 0;
-		slash = strrchr(path, '/');
-		if (slash && (size_t)(slash + sizeof("/rpmsgd") - path) <= size) {
-			strcpy(slash, "/rpmsgd");
-			if (!access(path, X_OK))
-				return;
-		}
-	}
-	snprintf(path, size, "rpmsgd");
 }
 
 /* Nothing of ours but /dev/null on 0 to 2 and the pipe's end on READY_FD. */
@@ -170,7 +153,7 @@ static int start(const char *name)
 		tool_error("cannot start a software bus: %s", strerror(errno));
 		return -errno;
 	}
-	find_daemon(path, sizeof(path));
+	beside_find("rpmsgd", path, sizeof(path));
 	err = spawn(path, name, ready[1], &pid);
 	close(ready[1]);
 	ok = !err && await_ready(ready[0]);

@@ -11,6 +11,7 @@
 #include "machine.h"
 #include "number.h"
 #include "run.h"
+#include "served.h"
 
 #define DEFAULT_NAME "rpmsg0"
 #define RETRY_NS INT64_C(100000000)
@@ -142,7 +143,10 @@ static enum tool_exit open_default(const struct tool_config *config, struct rpms
 	if (code || *bus)
 		return code;
 	code = tell_processors();
-	return code ? code : open_software(config, bus);
+	if (code || !config->no_autostart)
+		return code ? code : open_software(config, bus);
+	tool_error("no bus is served");
+	return TOOL_NOT_FOUND;
 }
 
 /* The SPEC that was named, or NULL for the default. */
@@ -209,20 +213,6 @@ static enum tool_exit add_bus(struct bus_set *set, struct rpmsg_bus *bus)
 	return TOOL_OK;
 }
 
-/* NAME.sock where NAME is a bus's; shm-NAME.sock is where the ends of a shm link meet. */
-static int is_served(const struct dirent *entry)
-{
-	const char *name = entry->d_name, *dot = strrchr(name, '.');
-	char bus[RPMSG_NAME_SIZE + 1];
-	size_t len = dot ? (size_t)(dot - name) : 0;
-
-	if (!dot || strcmp(dot, ".sock") || len >= sizeof(bus) || !strncmp(name, "shm-", 4))
-		return 0;
-	memcpy(bus, name, len);
-	bus[len] = 0;
-	return rpmsg_bus_name_valid(bus);
-}
-
 static bool in_set(const struct bus_set *set, const char *name)
 {
 	struct rpmsg_bus_info info;
@@ -241,7 +231,7 @@ static enum tool_exit add_directory(const struct tool_config *config, const char
 	enum tool_exit code = TOOL_OK;
 	struct rpmsg_bus *bus;
 	struct dirent **entry;
-	int n = scandir(dir, &entry, is_served, versionsort);
+	int n = scandir(dir, &entry, served_filter, versionsort);
 	char *name;
 
 	for (int i = 0; i < n; i++) {

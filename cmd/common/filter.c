@@ -1,144 +1,128 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* EXPR: a list of terms, all of which must hold. */
+#include "common/filter.h"
+
 #include <fnmatch.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter.h"
-#include "number.h"
-
-struct term {
-	char *glob; /* name GLOB, or NULL: addr ADDR */
-	uint32_t addr;
-	struct term *next;
-};
-
-struct filter {
-	struct term *first;
-};
-
-struct words {
-	char *text; /* all arguments, a blank between them */
-	char *rest;
-	char *error;
-	size_t size;
-};
-
-static bool wrong(struct words *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static bool wrong(struct words *w, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(w->error, w->size, fmt, ap);
-	va_end(ap);
-	return false;
-}
-
-static char *join(char *const *args, size_t n)
-{
-	size_t size = 1;
-	char *text, *end;
-
-	for (size_t i = 0; i < n; i++)
-		size += strlen(args[i]) + 1;
-	text = end = malloc(size);
-	if (!text)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		end = stpcpy(end, args[i]);
-		*end++ = ' ';
-	}
-	*end = '\0';
-	return text;
-}
-
-static char *next_word(struct words *w)
-{
-	return strtok_r(NULL, " \t\n", &w->rest);
-}
-
-static bool set_term(struct words *w, struct term *t, const char *kind, const char *value)
-{
-	const char *why;
-
-	if (!value)
-		return wrong(w, "'%s' needs %s", kind,
-			     kind[0] == 'n' ? "a service name or GLOB" : "an address");
-	if (kind[0] == 'n') {
-		t->glob = strdup(value);
-		return t->glob || wrong(w, "out of memory");
-	}
-	return number_parse_addr(value, &t->addr, &why) == 0 || wrong(w, "'%s' %s", value, why);
-}
-
-static bool parse_terms(struct filter *f, struct words *w)
-{
-	struct term **tail = &f->first;
-
-	for (char *word = next_word(w); word; word = next_word(w)) {
-		if (f->first) {
-			if (strcmp(word, "and") != 0)
-				return wrong(w, "'%s': 'and' was expected", word);
-			word = next_word(w);
-			if (!word)
-				return wrong(w, "nothing follows 'and'");
-		}
-		if (strcmp(word, "name") != 0 && strcmp(word, "addr") != 0)
-			return wrong(w, "'%s' is neither 'name' nor 'addr'", word);
-		*tail = calloc(1, sizeof(**tail));
-		if (!*tail)
-			return wrong(w, "out of memory");
-		if (!set_term(w, *tail, word, next_word(w)))
-			return false;
-		tail = &(*tail)->next;
-	}
-	return true;
-}
-
-struct filter *filter_parse(char *const *args, size_t n, char *error, size_t size)
-{
-	struct words w = {.error = error, .size = size};
-	struct filter *f = calloc(1, sizeof(*f));
-	bool ok;
-
-	w.text = w.rest = join(args, n);
-	ok = f && w.text ? parse_terms(f, &w) : wrong(&w, "out of memory");
-	free(w.text);
-	if (ok)
-		return f;
-	filter_free(f);
-	return NULL;
-}
+#include "common/filter_term.h"
+#include "common/pcap.h"
 
 void filter_free(struct filter *f)
 {
-	struct term *next;
-
 	if (!f)
 		return;
-	for (struct term *t = f->first; t; t = next) {
-		next = t->next;
-		free(t->glob);
-		free(t);
+	for (int i = 0; i < f->n; i++) {
+		struct term *t = &f->term[i];
+
+		if (t->kind == TERM_NAME || t->kind == TERM_BUS)
+			free(t->name.glob);
+		if (t->kind == TERM_DATA)
+			free(t->data.bytes);
 	}
+	free(f->term);
 	free(f);
 }
 
-static bool term_match(const struct term *t, const struct rpmsg_record *m, const char *service)
+bool filter_needs_service(const struct filter *f)
 {
-	if (!t->glob)
-		return m->src == t->addr || m->dst == t->addr;
-	return service && fnmatch(t->glob, service, 0) == 0;
+	return f->needs_service;
+}
+
+bool filter_names_event(const struct filter *f)
+{
+	return f->names_event;
+}
+
+static bool is_message(const struct rpmsg_record *m)
+{
+	return m->type == RPMSG_RECORD_MESSAGE;
+}
+
+static bool name_holds(const struct term *t, const char *name)
+{
+	if (!name)
+		return false;
+	return t->name.plain ? !strcmp(t->name.glob, name) : !fnmatch(t->name.glob, name, 0);
+}
+
+/* An announcement tells its service itself. */
+static const char *service_of(const struct rpmsg_record *m, const char *service)
+{
+	bool told = m->type == RPMSG_RECORD_ANNOUNCE || m->type == RPMSG_RECORD_WITHDRAW;
+
+	return told && m->text ? m->text : service;
+}
+
+static bool addr_equals(const struct term *t, unsigned of, uint32_t addr)
+{
+	return t->addr.of & of && addr != RPMSG_ADDR_ANY && (addr & t->addr.mask) == t->addr.value;
+}
+
+static bool addr_holds(const struct term *t, const struct rpmsg_record *m)
+{
+	return addr_equals(t, TERM_OF_SRC, m->src) || addr_equals(t, TERM_OF_DST, m->dst);
+}
+
+static bool len_holds(const struct term *t, const struct rpmsg_record *m)
+{
+	if (!is_message(m))
+		return false;
+	if (m->len < t->len.least)
+		return t->len.below;
+	return m->len > t->len.most ? t->len.above : t->len.within;
+}
+
+/* Of a message that was cut, what is not there holds nothing. */
+static bool data_holds(const struct term *t, const struct rpmsg_record *m)
+{
+	size_t len = is_message(m) ? pcap_captured(m) : 0;
+
+	if (!is_message(m) || t->data.offset > len || t->data.len > len - t->data.offset)
+		return false;
+	if (!t->data.len)
+		return true;
+	if (t->data.anywhere)
+		return memmem(m->data, len, t->data.bytes, t->data.len);
+	return !memcmp(m->data + t->data.offset, t->data.bytes, t->data.len);
+}
+
+static bool event_holds(const struct term *t, const struct rpmsg_record *m)
+{
+	return !is_message(m) && (t->event == RPMSG_RECORD_MESSAGE || t->event == m->type);
+}
+
+static bool term_holds(const struct term *t, const struct rpmsg_record *m, const char *service)
+{
+	switch (t->kind) {
+	case TERM_NAME:
+		return name_holds(t, service_of(m, service));
+	case TERM_BUS:
+		return name_holds(t, m->bus);
+	case TERM_ADDR:
+		return addr_holds(t, m);
+	case TERM_DIR:
+		return m->dir == t->dir;
+	case TERM_LEN:
+		return len_holds(t, m);
+	case TERM_DATA:
+		return data_holds(t, m);
+	case TERM_NS:
+		return is_message(m) && m->dst == RPMSG_NS_ADDR;
+	case TERM_EVENT:
+		return event_holds(t, m);
+	}
+	return false;
 }
 
 bool filter_match(const struct filter *f, const struct rpmsg_record *m, const char *service)
 {
-	for (const struct term *t = f->first; t; t = t->next)
-		if (!term_match(t, m, service))
-			return false;
-	return true;
+	int step = f->n ? 0 : STEP_ACCEPT;
+
+	while (step >= 0) {
+		const struct term *t = &f->term[step];
+
+		step = term_holds(t, m, service) ? t->yes : t->no;
+	}
+	return step == STEP_ACCEPT;
 }

@@ -42,11 +42,12 @@ struct format_message {
 	enum rpmsg_direction dir;
 	const char *service; /* NULL or "": unknown */
 	uint32_t src, dst;   /* RPMSG_ADDR_ANY: unknown */
-	const void *data; /* not NULL */
+	const void *data;    /* not NULL */
 	size_t len;
+	size_t missing;      /* bytes at the end of data that were not captured */
 };
 
-/* What happened on a bus, beside messages. Unused members stay zero. */
+/* What a program has seen happen on a bus, beside messages. Unused members stay zero. */
 struct format_event {
 	uint64_t time_ns;
 	const char *bus;
@@ -59,13 +60,19 @@ struct format_event {
 
 /* Looks at file: a terminal is cut to and coloured, a file is not flushed a line. */
 void format_init(struct format *fmt);
+/* Only a terminal is flushed a line: nobody waits for the next, the caller flushes at the end. */
+void format_no_flush(struct format *fmt);
 
 /*
  * Prints and, unless the output is a file, flushes. 0, or -errno of the write (-EPIPE: the
- * reader has gone), -ENOMEM. Events: text and hex a line, json an object, raw and log nothing.
+ * reader has gone), -ENOMEM. Events: text and hex a line, json an object, raw nothing; log
+ * nothing, or a comment if the event was recorded.
  */
 int format_message(struct format *fmt, const struct format_message *msg);
 int format_event(struct format *fmt, const struct format_event *event);
+/* service: whose addresses they are, or that is announced; NULL: not known. */
+int format_recorded_event(struct format *fmt, const struct rpmsg_record *event,
+			  const char *service);
 
 /* A line of one's own, ASCII, without its newline: cut, printed and flushed as above. */
 int format_line(struct format *fmt, const char *line);

@@ -60,6 +60,17 @@ bool hint_near(const char *a, const char *b)
 	       hint_distance(a, b) <= least((unsigned)longer / 3, 4);
 }
 
+const char *hint_word(const char *word, const char *const *known, size_t n)
+{
+	const char *best = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (hint_near(word, known[i]) &&
+		    (!best || hint_distance(word, known[i]) < hint_distance(word, best)))
+			best = known[i];
+	return best;
+}
+
 struct nearest {
 	const char *name;
 	char *best;

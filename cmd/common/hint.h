@@ -11,6 +11,8 @@
 unsigned hint_distance(const char *a, const char *b);
 /* Whether b is close enough to a to be meant: a few edits, or one begins with the other. */
 bool hint_near(const char *a, const char *b);
+/* The one of n known words that is nearest to a mistyped one, or NULL. */
+const char *hint_word(const char *word, const char *const *known, size_t n);
 /*
  * The nearest channel name on the bus, copied to buf. False if none is near.
  */

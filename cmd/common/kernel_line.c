@@ -3,8 +3,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "common/kernel_date.h"
 
 #define US_PER_S UINT64_C(1000000)
 #define FACILITY_SHIFT 3 /* below it is the level */
@@ -64,6 +68,15 @@ static int read_fields(struct kernel_line *line, const char *at)
 		at += strcspn(at, ",");
 	}
 	return *at ? -EPROTO : 0;
+}
+
+bool kernel_line_is_record(const char *text)
+{
+	uint64_t number;
+
+	return take_number(&text, &number) && take_char(&text, ',') &&
+	       take_number(&text, &number) && take_char(&text, ',') &&
+	       take_number(&text, &number) && take_char(&text, ',') && strchr(text, ';');
 }
 
 int kernel_line_read_record(struct kernel_line *line, char *record)
@@ -129,18 +142,72 @@ static bool take_caller_column(const char **at, char caller[KERNEL_CALLER_SIZE])
 	return true;
 }
 
+/* "[Mon Nov 23 12:00:00 2026]" */
+static bool take_bracketed_date(const char **at, uint64_t *us)
+{
+	const char *p = *at;
+
+	if (!take_char(&p, '[') || !kernel_date_take(&p, us) || !take_char(&p, ']'))
+		return false;
+	*at = p;
+	return true;
+}
+
+/* Behind the time in brackets before end and the caller that may follow; at if there is none. */
+static const char *read_bracket(struct kernel_line *line, const char *at, const char *end)
+{
+	uint64_t us;
+
+	for (const char *p = at; (p = strchr(p, '[')) && p < end; p++) {
+		line->timed = take_time(&p, &us);
+		if (line->timed)
+			line->time_us = us;
+		else if (!take_bracketed_date(&p, &line->date_us))
+			continue;
+		take_caller_column(&p, line->caller);
+		return p;
+	}
+	return at;
+}
+
+/* Lines that are missing, in the kernel's words on its console, or in journald's. */
+static uint64_t read_missing(const char *text)
+{
+	const char *dropped = strstr(text, "** "), *missed = strstr(text, "Missed ");
+	int used = 0;
+	uint64_t n;
+
+	if (dropped && sscanf(dropped, "** %" SCNu64 " printk messages dropped **%n", &n,
+			      &used) == 1 && used)
+		return n;
+	if (missed && sscanf(missed, "Missed %" SCNu64 " kernel messages%n", &n, &used) == 1 &&
+	    used)
+		return n;
+	return 0;
+}
+
+/* Behind "kern  :debug : " of dmesg -x, or text. */
+static const char *skip_facility(const char *text)
+{
+	int used = 0;
+
+	sscanf(text, "%*15[a-z0-9] :%*15[a-z] : %n", &used);
+	return text + used;
+}
+
 void kernel_line_read_text(struct kernel_line *line, const char *text)
 {
 	static const char journal[] = " kernel: ";
-	const char *bracket = strchr(text, '['), *from;
+	/* what is dumped may look like anything */
+	const char *row = strstr(text, "rpmsg_virtio "), *end = row ? row : text + strlen(text);
+	const char *at = skip_facility(text), *from;
 
 	*line = (struct kernel_line){.text = text};
-	if (bracket && take_time(&bracket, &line->time_us)) {
-		line->timed = true;
-		take_caller_column(&bracket, line->caller);
-		line->text = skip_blanks(bracket);
-	}
-	from = strstr(line->text, journal);
-	if (from)
-		line->text = from + sizeof(journal) - 1;
+	kernel_date_take(&at, &line->date_us);
+	at = skip_blanks(read_bracket(line, at, end));
+	from = strstr(at, journal);
+	if (from && from < end)
+		at = from + sizeof(journal) - 1;
+	line->text = row ? row : at;
+	line->missing = read_missing(at);
 }

@@ -16,17 +16,21 @@ struct kernel_line {
 	uint64_t seq;
 	bool timed;
 	uint64_t time_us; /* on the kernel's clock, which begins near boot */
+	uint64_t date_us; /* since 1970; 0: the log does not tell */
 	char caller[KERNEL_CALLER_SIZE]; /* "": the kernel does not tell */
 	bool foreign;     /* a program wrote it, not the kernel */
+	uint64_t missing; /* so many before it, as it says itself */
 	const char *text; /* within what was read */
 };
 
+/* Whether text may be a record of /dev/kmsg. */
+bool kernel_line_is_record(const char *text);
 /* Reads a record of /dev/kmsg, and cuts it after its first line. 0 or -EPROTO. */
 int kernel_line_read_record(struct kernel_line *line, char *record);
 
 /*
- * Reads a line of dmesg or journalctl -k, without its newline. What stands before the
- * message is passed over; a time in brackets and a caller are taken from it.
+ * Reads a line of dmesg, journalctl -k or syslog, without its newline. What stands before the
+ * message is passed over; a time in brackets, a date and a caller are taken from it.
  */
 void kernel_line_read_text(struct kernel_line *line, const char *text);
 

@@ -202,6 +202,11 @@ void kernel_log_free(struct kernel_log *log)
 	free(log);
 }
 
+void kernel_log_end(struct kernel_log *log)
+{
+	drop_all(log);
+}
+
 uint64_t kernel_log_lost(const struct kernel_log *log)
 {
 	return log->lost;
@@ -420,16 +425,20 @@ static int put_told(struct kernel_log *log, const struct kernel_line *line,
 	return 0;
 }
 
-static void check_number(struct kernel_log *log, const struct kernel_line *line)
+static void check_missing(struct kernel_log *log, const struct kernel_line *line)
 {
-	if (!line->numbered)
-		return;
-	if (log->started && line->seq > log->next_seq) {
-		log->lost += line->seq - log->next_seq;
-		drop_all(log);
+	uint64_t missing = line->missing;
+
+	if (line->numbered) {
+		if (log->started && line->seq > log->next_seq)
+			missing = line->seq - log->next_seq;
+		log->started = true;
+		log->next_seq = line->seq + 1;
 	}
-	log->started = true;
-	log->next_seq = line->seq + 1;
+	if (!missing)
+		return;
+	log->lost += missing;
+	drop_all(log);
 }
 
 int kernel_log_put(struct kernel_log *log, const struct kernel_line *line, struct rpmsg_record *m)
@@ -440,7 +449,7 @@ int kernel_log_put(struct kernel_log *log, const struct kernel_line *line, struc
 
 	free(log->done);
 	log->done = NULL;
-	check_number(log, line);
+	check_missing(log, line);
 	expire(log, line);
 	if (line->foreign)
 		return 0;

@@ -31,9 +31,12 @@ void kernel_log_free(struct kernel_log *log);
 int kernel_log_put(struct kernel_log *log, const struct kernel_line *line,
 		   struct rpmsg_record *m);
 
+/* Nothing more comes: messages that are not whole are dropped. */
+void kernel_log_end(struct kernel_log *log);
+
 /*
- * Lines that are missing by their numbers, and those of messages that were dropped
- * because some of theirs are missing or cannot be told apart.
+ * Lines that are missing by their numbers, or as the log says, and those of messages that were
+ * dropped because some of theirs are missing or cannot be told apart.
  */
 uint64_t kernel_log_lost(const struct kernel_log *log);
 

@@ -88,6 +88,47 @@ int number_parse_count(const char *text, uint64_t *count, const char **why)
 	return number_parse(text, 1, UINT64_MAX, count, why);
 }
 
+/* What a letter at the end multiplies by, or 0. */
+static uint64_t size_unit(const char *end)
+{
+	if (!*end || end[1])
+		return 0;
+	switch (*end) {
+	case 'k':
+	case 'K':
+		return UINT64_C(1) << 10;
+	case 'm':
+	case 'M':
+		return UINT64_C(1) << 20;
+	case 'g':
+	case 'G':
+		return UINT64_C(1) << 30;
+	default:
+		return 0;
+	}
+}
+
+int number_parse_size(const char *text, uint64_t unit, uint64_t *bytes, const char **why)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *at = hex ? text + 2 : text;
+	uint64_t v = 0;
+	int err = read_digits(&at, hex ? 16 : 10, &v);
+
+	if (err == -EINVAL)
+		return not_a_number(text, why);
+	if (*at)
+		unit = size_unit(at);
+	if (!unit)
+		return refuse(-EINVAL, why, "is not a size such as 100, 64k, 20M or 1G");
+	if (err || __builtin_mul_overflow(v, unit, &v) || v > INT64_MAX)
+		return refuse(-ERANGE, why, "is too large");
+	if (!v)
+		return refuse(-ERANGE, why, "is too small");
+	*bytes = v;
+	return 0;
+}
+
 /* WHOLE[.FRACTION] or .FRACTION of a unit of 10^digits nanoseconds. */
 static int parse_time(const char *text, unsigned digits, int64_t *ns, const char **why)
 {

@@ -19,6 +19,8 @@ int number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value, 
 int number_parse_addr(const char *text, uint32_t *addr, const char **why);
 /* A count of 1..UINT64_MAX. */
 int number_parse_count(const char *text, uint64_t *count, const char **why);
+/* Bytes, 1..INT64_MAX: N units, or N with a letter for powers of 1024: k, M, G, small or capital. */
+int number_parse_size(const char *text, uint64_t unit, uint64_t *bytes, const char **why);
 /* Seconds, with up to nine digits of fraction, or "inf" (NUMBER_FOREVER): nanoseconds. */
 int number_parse_seconds(const char *text, int64_t *ns, const char **why);
 /* Milliseconds with a fraction, not "inf": nanoseconds. */

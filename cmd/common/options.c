@@ -169,6 +169,16 @@ uint64_t tool_arg_count(struct argp_state *state, const char *option, const char
 	return count;
 }
 
+uint64_t tool_arg_size(struct argp_state *state, const char *option, const char *arg, uint64_t unit)
+{
+	const char *why;
+	uint64_t bytes;
+
+	if (number_parse_size(arg, unit, &bytes, &why))
+		bad(state, option, arg, why);
+	return bytes;
+}
+
 int64_t tool_arg_seconds(struct argp_state *state, const char *option, const char *arg)
 {
 	const char *why;

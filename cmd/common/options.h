@@ -20,6 +20,7 @@ struct tool_config {
 	const char *bus[TOOL_BUS_MAX]; /* SPECs in order; none: $RPMSG_BUS or the default */
 	size_t n_bus;
 	bool remote;
+	bool no_autostart; /* a software bus that is not there yet would be of no use */
 	bool timeout_set;
 	int64_t timeout_ns; /* NUMBER_FOREVER for inf; the tool's default if not timeout_set */
 	bool out_set;
@@ -48,6 +49,7 @@ uint64_t tool_arg_number(struct argp_state *state, const char *option, const cha
 			 uint64_t min, uint64_t max);
 uint32_t tool_arg_addr(struct argp_state *state, const char *option, const char *arg);
 uint64_t tool_arg_count(struct argp_state *state, const char *option, const char *arg);
+uint64_t tool_arg_size(struct argp_state *state, const char *option, const char *arg, uint64_t unit);
 int64_t tool_arg_seconds(struct argp_state *state, const char *option, const char *arg);
 int64_t tool_arg_ms(struct argp_state *state, const char *option, const char *arg);
 /* A channel name: 1 to RPMSG_NAME_SIZE - 1 bytes. */

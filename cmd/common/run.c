@@ -19,6 +19,12 @@
 static volatile sig_atomic_t caught;
 static int wake_fd = -1;   /* an eventfd that a signal makes readable, for good */
 static int stdout_fd = -1; /* polled for a reader that goes away */
+static int end_fd = -1;    /* of run_watch_end() */
+
+/* What is changed, and how it was. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXFSZ };
+#define N_SIGNALS (sizeof(signals) / sizeof(*signals))
+static struct sigaction given[N_SIGNALS];
 
 static void on_signal(int sig)
 {
@@ -30,13 +36,15 @@ static void on_signal(int sig)
 	errno = err;
 }
 
-static int handle(int sig)
+static int handle(int sig, struct sigaction *old)
 {
-	struct sigaction old, act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction act = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
-	if (sigaction(sig, NULL, &old))
+	if (sig == SIGPIPE || sig == SIGXFSZ)
+		act = (struct sigaction){ .sa_handler = SIG_IGN };
+	if (sigaction(sig, NULL, old))
 		return -errno;
-	if (sig == SIGHUP && old.sa_handler == SIG_IGN)
+	if (sig == SIGHUP && old->sa_handler == SIG_IGN)
 		return 0;
 	return sigaction(sig, &act, NULL) ? -errno : 0;
 }
@@ -56,7 +64,6 @@ static int fill_standard_fds(void)
 
 int run_init(void)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
 	int err;
 
 	err = fill_standard_fds();
@@ -65,14 +72,18 @@ int run_init(void)
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (wake_fd < 0)
 		return -errno;
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++) {
-		err = handle(signals[i]);
+	for (size_t i = 0; i < N_SIGNALS; i++) {
+		err = handle(signals[i], &given[i]);
 		if (err)
 			return err;
 	}
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-		return -errno;
 	return rpmsg_sigbus_install();
+}
+
+void run_give_signals_back(void)
+{
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		sigaction(signals[i], &given[i], NULL);
 }
 
 void run_watch_stdout(void)
@@ -81,6 +92,11 @@ void run_watch_stdout(void)
 
 	if (!fstat(STDOUT_FILENO, &st) && !S_ISREG(st.st_mode))
 		stdout_fd = STDOUT_FILENO;
+}
+
+void run_watch_end(int fd)
+{
+	end_fd = fd;
 }
 
 bool run_stopped(void)
@@ -133,7 +149,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, int64_t deadline)
 
 int run_wait(struct pollfd *fds, unsigned n, int64_t deadline)
 {
-	struct pollfd all[RUN_FDS_MAX + 2];
+	struct pollfd all[RUN_FDS_MAX + 3];
 	int ready;
 
 	if (n > RUN_FDS_MAX)
@@ -142,32 +158,38 @@ int run_wait(struct pollfd *fds, unsigned n, int64_t deadline)
 		all[i] = fds[i];
 	all[n] = (struct pollfd){ .fd = wake_fd, .events = POLLIN };
 	all[n + 1] = (struct pollfd){ .fd = stdout_fd };
+	all[n + 2] = (struct pollfd){ .fd = end_fd, .events = POLLIN };
 	do {
 		if (run_stopped())
 			return -EINTR;
-		ready = poll_until(all, n + 2, deadline);
+		ready = poll_until(all, n + 3, deadline);
 	} while (ready < 0 && errno == EINTR);
 	if (ready < 0)
 		return -errno;
 	if (all[n + 1].revents & (POLLERR | POLLHUP))
 		run_write_failed(-EPIPE);
-	if (run_stopped())
+	if (run_stopped() || all[n + 2].revents)
 		return -EINTR;
 	for (unsigned i = 0; i < n; i++)
 		fds[i].revents = all[i].revents;
 	return ready;
 }
 
-int run_finish(enum tool_exit code)
+enum tool_exit run_flush(enum tool_exit code)
 {
 	errno = 0;
-	if (fflush(stdout) || ferror(stdout)) {
-		run_write_failed(-errno);
-		if (!run_stopped()) {
-			tool_error("standard output: %s", errno ? strerror(errno) : "write error");
-			code = TOOL_FAIL;
-		}
-	}
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	run_write_failed(-errno);
+	if (run_stopped())
+		return code;
+	tool_error("standard output: %s", errno ? strerror(errno) : "write error");
+	return TOOL_FAIL;
+}
+
+int run_finish(enum tool_exit code)
+{
+	code = run_flush(code);
 	if (!run_stopped())
 		return (int)code;
 	signal(caught, SIG_DFL);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pcap.h"
 #include "services.h"
 
 #define NS_MESSAGE_SIZE (RPMSG_NAME_SIZE + 8)
@@ -138,11 +139,25 @@ int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bu
 	return rpmsg_bus_for_each_channel(bus, learn_channel, &l);
 }
 
+static bool read_event(const struct rpmsg_record *event, struct announcement *a)
+{
+	if (event->type != RPMSG_RECORD_ANNOUNCE && event->type != RPMSG_RECORD_WITHDRAW)
+		return false;
+	*a = (struct announcement){
+		.addr = event->src,
+		.withdrawn = event->type == RPMSG_RECORD_WITHDRAW,
+	};
+	memcpy(a->name, event->text, strnlen(event->text, sizeof(a->name) - 1));
+	return a->name[0] != '\0';
+}
+
 bool announcement_read(const struct rpmsg_record *m, struct announcement *a)
 {
 	uint32_t word[2];
 
-	if (m->dst != RPMSG_NS_ADDR || m->len != NS_MESSAGE_SIZE)
+	if (m->type != RPMSG_RECORD_MESSAGE)
+		return read_event(m, a);
+	if (m->dst != RPMSG_NS_ADDR || m->len != NS_MESSAGE_SIZE || pcap_is_cut(m))
 		return false;
 	memcpy(a->name, m->data, sizeof(a->name));
 	a->name[sizeof(a->name) - 1] = '\0';
@@ -167,6 +182,29 @@ void services_learn(struct services *s, const struct rpmsg_record *m)
 		drop(s, m->bus, sender(m), a.addr);
 	else if (a.addr != RPMSG_ADDR_ANY)
 		services_learn_address(s, m->bus, sender(m), a.addr, a.name);
+}
+
+struct walk {
+	void (*fn)(const struct service_entry *service, void *arg);
+	void *arg;
+};
+
+static void visit(const void *node, VISIT which, void *arg)
+{
+	const struct service *s = *(struct service *const *)node;
+	const struct walk *walk = arg;
+	const struct service_entry entry = {s->bus, s->side, s->addr, s->name};
+
+	if (which == postorder || which == leaf)
+		walk->fn(&entry, walk->arg);
+}
+
+void services_for_each(const struct services *s,
+		       void (*fn)(const struct service_entry *service, void *arg), void *arg)
+{
+	struct walk walk = {fn, arg};
+
+	twalk_r(s->tree, visit, &walk);
 }
 
 const char *services_find(const struct services *s, const struct rpmsg_record *m)

@@ -19,13 +19,23 @@ int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bu
 /* Learns that addr, an address of side, belongs to a service; -ENOMEM. */
 int services_learn_address(struct services *s, const char *bus, enum rpmsg_side side,
 			   uint32_t addr, const char *name);
-/* Learns from a message if it is a name service message. */
+/* Learns from a record if announcement_read() understands it. */
 void services_learn(struct services *s, const struct rpmsg_record *m);
 
 /* The service that a message belongs to, or NULL. Valid until the next change. */
 const char *services_find(const struct services *s, const struct rpmsg_record *m);
 
-/* What a name service message says. name is terminated. False: m is none. */
+struct service_entry {
+	const char *bus;
+	enum rpmsg_side side;
+	uint32_t addr;
+	const char *name;
+};
+/* All that are known, by address. fn may change nothing. */
+void services_for_each(const struct services *s,
+		       void (*fn)(const struct service_entry *service, void *arg), void *arg);
+
+/* What a name service message, or an event, announces. name is terminated. False: nothing. */
 struct announcement {
 	char name[RPMSG_NAME_SIZE];
 	uint32_t addr;

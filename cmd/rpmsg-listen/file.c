@@ -1,123 +1,151 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reading: a capture, or the file of a recorder, which may be still growing. */
-#include <fcntl.h>
-#include <string.h>
+/* Reading: a file of any kind that holds traffic, of which a recorder's may be still growing. */
 #include <unistd.h>
 
 #include "common/number.h"
 #include "common/run.h"
+#include "common/traffic.h"
 #include "rpmsg-listen/listen.h"
 
-/* How often a growing file without a wake-up is looked at. */
+/* How often a growing file is looked at, and one that is not there yet. */
 #define LOOK_NS (INT64_C(20) * 1000 * 1000)
+/* Records between two looks at the deadline. */
+#define BATCH 1024
 
-/* pcap, its nanosecond form, and pcapng; each in either byte order. */
-static bool is_capture(const char *path)
-{
-	static const uint32_t magic[] = {
-		0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1, 0x0a0d0d0a,
-	};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	uint32_t word = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = pread(fd, &word, sizeof(word), 0);
-	close(fd);
-	if (n < 0)
-		return errno == ESPIPE; /* only a capture can be read from a pipe */
-	for (size_t i = 0; i < sizeof(magic) / sizeof(*magic); i++)
-		if (word == magic[i])
-			return true;
-	return false;
-}
-
-static enum tool_exit run_capture(struct listen *l)
-{
-	struct pcap_reader *reader;
-	struct rpmsg_record m;
+struct file {
+	struct listen *l;
+	struct traffic *traffic;
+	uint64_t lost; /* as told so far */
 	char error[512];
-	int n;
+};
 
-	n = pcap_reader_open(l->cfg->read, &reader, error, sizeof(error));
-	if (n) {
-		tool_error("%s", error);
-		return TOOL_FAIL;
-	}
-	l->running = true;
-	while (!sink_stopped(l) && run_now() < l->deadline) {
-		n = pcap_reader_next(reader, &m, error, sizeof(error));
-		if (n != 1)
-			break;
-		sink_message(l, &m);
-	}
-	pcap_reader_close(reader);
-	if (n >= 0 || run_stopped())
-		return TOOL_OK;
-	tool_error("%s", error);
-	return TOOL_FAIL;
+static void flush(void *arg)
+{
+	sink_flush(arg);
 }
 
-/* Sleeps until the recorder may have more; false at the deadline or a signal. */
-static bool wait_for_more(const struct listen *l, struct rpmsg_recording *rec)
+/* Sleeps a while; false when the time is over or the tool has to stop. */
+static bool pause_a_while(const struct listen *l)
 {
-	struct pollfd fd = {.fd = rpmsg_recording_fd(rec), .events = POLLIN};
-	int64_t look = run_deadline(fd.fd < 0 ? LOOK_NS : NUMBER_FOREVER);
-	uint64_t count;
-	int n;
+	int64_t look = run_deadline(LOOK_NS);
+	int n = run_wait(NULL, 0, look < l->deadline ? look : l->deadline);
 
-	n = run_wait(&fd, 1, look < l->deadline ? look : l->deadline);
-	if (n > 0)
-		(void)!read(fd.fd, &count, sizeof(count));
 	return n >= 0 && run_now() < l->deadline;
 }
 
-/* Shows records below end, or as they come. */
-static int read_records(struct listen *l, struct rpmsg_recording *rec, uint64_t end)
+/* With --follow: until the program that is to record has made the file. */
+static bool await_file(const struct listen *l)
 {
+	bool told = false;
+
+	if (!l->cfg->follow)
+		return true;
+	while (access(l->cfg->read, F_OK) && errno == ENOENT) {
+		if (!told)
+			tool_note("%s is not there yet: waiting for it", l->cfg->read);
+		told = true;
+		if (sink_stopped(l) || !pause_a_while(l))
+			return false;
+	}
+	return true;
+}
+
+static enum tool_exit open_file(struct file *f)
+{
+	const struct input_wait wait = {.deadline = f->l->deadline, .idle = flush, .arg = f->l};
+	const struct config *cfg = f->l->cfg;
+	int err = traffic_open_wait(cfg->read, &wait, &f->traffic, f->error, sizeof(f->error));
+
+	if (err == -EINTR)
+		return TOOL_OK;
+	if (err) {
+		tool_error("%s", f->error);
+		return TOOL_FAIL;
+	}
+	if (traffic_set_follow(f->traffic, false) || !cfg->follow)
+		return TOOL_OK;
+	tool_error("%s: only a recorder's file can be followed", cfg->read);
+	return TOOL_FAIL;
+}
+
+static void tell_lost(struct file *f)
+{
+	uint64_t lost = traffic_lost(f->traffic, &f->l->lost_what);
+
+	if (lost == f->lost)
+		return;
+	sink_lost(f->l, f->l->cfg->read, lost - f->lost);
+	f->lost = lost;
+}
+
+/* Shows all there is, and what comes if the file is followed. How it ended: -errno. */
+static int read_records(struct file *f)
+{
+	struct listen *l = f->l;
 	struct rpmsg_record m;
+	uint64_t n_read = 0;
 	int n;
 
-	while (!sink_stopped(l)) {
-		n = rpmsg_recording_read(rec, &m);
-		if (n < 0)
-			return n;
-		if (n == 1 && m.seq >= end)
-			return 0;
+	while (!sink_stopped(l) && (++n_read % BATCH || run_now() < l->deadline)) {
+		n = traffic_read(f->traffic, &m, f->error, sizeof(f->error));
+		tell_lost(f);
 		if (n == 1) {
 			sink_message(l, &m);
 			continue;
 		}
 		sink_flush(l);
-		if (!l->cfg->follow || !wait_for_more(l, rec))
-			return 0;
+		if (n < 0)
+			return n;
+		if (!pause_a_while(l))
+			break;
 	}
-	return 0;
+	return -EINTR;
 }
 
-static enum tool_exit run_recording(struct listen *l)
+/* What is there already goes through the backlog, if only the last of it is wanted. */
+static int read_file(struct file *f)
 {
-	struct rpmsg_recording *rec = rpmsg_recording_open(l->cfg->read, true);
+	const struct config *cfg = f->l->cfg;
 	int err;
 
-	if (!rec) {
-		tool_error("%s", rpmsg_error_detail());
-		return TOOL_FAIL;
+	if (cfg->last || cfg->since_ns != NUMBER_FOREVER) {
+		sink_hold(f->l, (uint64_t)cfg->since_ns);
+		err = read_records(f);
+		sink_release(f->l);
+		if (err != -EPIPE || !cfg->follow)
+			return err;
 	}
-	l->running = true;
-	err = read_records(l, rec, l->cfg->follow ? UINT64_MAX : rpmsg_recording_end(rec));
-	sink_lost(l, l->cfg->read, rpmsg_recording_lost(rec));
-	rpmsg_recording_close(rec);
-	if (err != -EPROTO)
-		return TOOL_OK;
-	tool_error("%s is damaged", l->cfg->read);
-	return TOOL_FAIL;
+	if (cfg->follow)
+		traffic_set_follow(f->traffic, true);
+	return read_records(f);
+}
+
+static void tell_crashed(const struct file *f)
+{
+	int pid = traffic_crashed(f->traffic);
+
+	if (pid)
+		tool_note("%s: pid %d did not end this recording: it died, or this is a copy "
+			  "from before", f->l->cfg->read, pid);
 }
 
 enum tool_exit file_run(struct listen *l)
 {
-	if (strcmp(l->cfg->read, "-") == 0 || is_capture(l->cfg->read))
-		return run_capture(l);
-	return run_recording(l);
+	struct file f = {.l = l};
+	enum tool_exit code = TOOL_OK;
+	int err = 0;
+
+	if (await_file(l))
+		code = open_file(&f);
+	if (code == TOOL_OK && f.traffic) {
+		l->running = true;
+		listen_ready(l, l->cfg->read);
+		err = read_file(&f);
+		tell_crashed(&f);
+	}
+	traffic_close(f.traffic);
+	if (!err || err == -EINTR || err == -EPIPE)
+		return code;
+	tool_error("%s", f.error);
+	return TOOL_FAIL;
 }

@@ -293,7 +293,7 @@ enum tool_exit kernel_run(struct listen *l)
 	code = begin(&v);
 	if (code == TOOL_OK) {
 		l->running = true;
-		ready_tell(&l->ready, "the kernel's messages");
+		listen_ready(l, "the kernel's messages");
 		loop(&v);
 		code = finish(&v);
 	}

@@ -7,11 +7,14 @@
 #ifndef RPMSG_LISTEN_H
 #define RPMSG_LISTEN_H
 
+#include "common/bpf.h"
 #include "common/filter.h"
 #include "common/options.h"
 #include "common/pcap.h"
 #include "common/ready.h"
 #include "common/services.h"
+#include "rpmsg-listen/backlog.h"
+#include "rpmsg-listen/capture.h"
 
 struct config {
 	struct tool_config tool;
@@ -22,10 +25,18 @@ struct config {
 	const char *write;   /* -w or NULL */
 	uint64_t count;      /* 0: no limit */
 	enum format_time time;
+	bool history;        /* begin with what is held; the three below imply it */
+	bool no_follow;      /* end with what is held now */
+	int64_t since_ns;    /* NUMBER_FOREVER: not given */
+	uint64_t last;       /* 0: not given */
 	bool echo, follow, strict, exit_on_down, kernel;
+	bool events;         /* events are shown and written too */
+	struct capture_limits limits;
 	struct ready ready;
+	const char *bpf;     /* --bpf or NULL */
 	char **expr;
 	size_t n_expr;
+	char **command;      /* what follows --, or NULL */
 };
 
 /* Whether an endpoint is bound: -n, -s or -d. */
@@ -35,10 +46,15 @@ struct listen {
 	const struct config *cfg;
 	int64_t deadline;
 	struct filter *filter;
+	struct bpf *bpf; /* or NULL */
 	struct services *services;
 	struct format format;
 	bool print;
-	struct pcap_writer *capture; /* or NULL */
+	struct capture *capture; /* or NULL */
+	uint64_t last_ns; /* when the last record was, or when all began */
+	unsigned n_buses;
+	uint64_t n_events;
+	struct backlog *backlog; /* what is kept back, or NULL */
 	uint64_t seen, lost;
 	const char *lost_what; /* what is counted as lost; NULL: messages */
 	struct ready ready;
@@ -54,8 +70,16 @@ struct listen {
 enum tool_exit sink_open(struct listen *l);
 /* Closes all, says what was seen and lost; the exit code of the whole. */
 enum tool_exit sink_close(struct listen *l);
-/* A message that came, was seen on the bus, or stood in a file. */
+/* A bus from which records may come: what it goes into is there from now on. */
+void sink_bus(struct listen *l, const char *bus);
+/* A message that came, was seen on the bus, or stood in a file; or an event. */
 void sink_message(struct listen *l, const struct rpmsg_record *m);
+/*
+ * Keeps back what comes until sink_release(), which shows the last of it: --last, and what is not
+ * more than since_ns older than the newest.
+ */
+void sink_hold(struct listen *l, uint64_t since_ns);
+void sink_release(struct listen *l);
 /* A message that we sent: it goes into the capture alone. */
 void sink_sent(struct listen *l, const struct rpmsg_record *m);
 /* Messages, or what lost_what says, that nobody will see any more. */
@@ -68,6 +92,20 @@ void sink_flush(struct listen *l);
 bool sink_stopped(const struct listen *l);
 /* Leaves the loop with code. */
 void sink_stop(struct listen *l, enum tool_exit code);
+
+/* ---- salvage.c ---- */
+
+/* Nobody serves the buses that were named: says where the last traffic of one that crashed is. */
+void salvage_tell(const struct tool_config *config);
+
+/* ---- command.c ---- */
+
+/* From now on nothing is missed: tells it, and runs the command if there is one. The first time. */
+void listen_ready(struct listen *l, const char *text);
+/* Whether it ran and has ended. */
+bool command_ended(void);
+/* Awaits its end, and ends as it did; with code if it ended with 0, or was not run. */
+int command_finish(const struct listen *l, enum tool_exit code);
 
 /* ---- the sources: each runs until there is no more, and returns what it ends with ---- */
 

@@ -480,7 +480,7 @@ static enum tool_exit loop(struct part *p)
 		if (code != TOOL_OK)
 			return code;
 		if (is_ready(p))
-			ready_tell(&p->l->ready, p->bus_name);
+			listen_ready(p->l, p->bus_name);
 		if (!sink_stopped(p->l))
 			in_time = wait_for_work(p);
 	}
@@ -532,6 +532,7 @@ enum tool_exit part_run(struct listen *l)
 	outbox_init(&p.outbox);
 	p.up = !bus_info(p.bus, &info) && info.up;
 	begin(&p);
+	sink_bus(l, p.bus_name);
 	p.spec = reopen_spec(&l->cfg->tool, 0, 1, p.bus_name);
 	code = loop(&p);
 	if (code == TOOL_OK) {

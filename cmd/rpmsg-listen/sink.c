@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where all messages end: filter, count, output, capture. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "common/event_kind.h"
 #include "common/output.h"
 #include "common/run.h"
 #include "rpmsg-listen/listen.h"
 
 static enum tool_exit open_filter(struct listen *l)
 {
-	char error[160];
+	char error[256];
 
 	l->filter = filter_parse(l->cfg->expr, l->cfg->n_expr, error, sizeof(error));
-	if (l->filter)
+	if (!l->filter)
+		return tool_usage_error("expression: %s", error);
+	if (!l->cfg->bpf)
 		return TOOL_OK;
-	return tool_usage_error("expression: %s", error);
+	l->bpf = bpf_new(l->cfg->bpf, error, sizeof(error));
+	return l->bpf ? TOOL_OK : tool_usage_error("--bpf: %s", error);
 }
 
 static void print_failed(struct listen *l, int err)
@@ -31,7 +37,7 @@ static void capture_failed(struct listen *l, int err)
 		return;
 	}
 	l->done = true;
-	tool_error("%s: %s", l->cfg->write, rpmsg_strerror(err));
+	tool_error("%s: %s", capture_path(l->capture), rpmsg_strerror(err));
 	l->code = tool_exit_worse(l->code, TOOL_FAIL);
 }
 
@@ -41,11 +47,19 @@ static enum tool_exit open_capture(struct listen *l)
 
 	if (!l->cfg->write)
 		return TOOL_OK;
-	err = pcap_writer_open(l->cfg->write, &l->capture);
+	err = capture_open(l->cfg->write, &l->cfg->limits, &l->capture);
 	if (!err)
 		return TOOL_OK;
 	capture_failed(l, err);
 	return TOOL_FAIL;
+}
+
+/* What is read has been there all the time: nobody waits for its lines. */
+static bool is_regular(const char *path)
+{
+	struct stat st;
+
+	return strcmp(path, "-") != 0 && !stat(path, &st) && S_ISREG(st.st_mode);
 }
 
 enum tool_exit sink_open(struct listen *l)
@@ -63,7 +77,11 @@ enum tool_exit sink_open(struct listen *l)
 	l->print = !cfg->write || cfg->tool.out_set;
 	l->format = (struct format){.file = stdout, .out = cfg->tool.out, .time = cfg->time};
 	format_init(&l->format);
-	run_watch_stdout();
+	if (cfg->read && !cfg->follow && is_regular(cfg->read))
+		format_no_flush(&l->format);
+	l->last_ns = format_now_ns();
+	if (l->print || !cfg->command) /* else it is the command's matter */
+		run_watch_stdout();
 	return open_capture(l);
 }
 
@@ -78,62 +96,210 @@ static void print(struct listen *l, const struct rpmsg_record *m, const char *se
 		.dst = m->dst,
 		.data = m->data,
 		.len = m->len,
+		.missing = m->len - pcap_captured(m),
 	};
-	int err = format_message(&l->format, &msg);
+	int err = m->type == RPMSG_RECORD_MESSAGE ? format_message(&l->format, &msg) :
+						    format_recorded_event(&l->format, m, service);
 
 	if (err)
 		print_failed(l, err);
 }
 
+/* An announcement's own name is in *a. */
+static const char *find_service(const struct listen *l, const struct rpmsg_record *m,
+				struct announcement *a)
+{
+	return announcement_read(m, a) ? a->name : services_find(l->services, m);
+}
+
+static bool is_chosen(struct listen *l, const struct rpmsg_record *m, const char *service)
+{
+	return filter_match(l->filter, m, service) && (!l->bpf || bpf_match(l->bpf, m));
+}
+
+struct known {
+	struct listen *l;
+	const struct rpmsg_record *first;
+	int err;
+};
+
+static void put_known(const struct service_entry *service, void *arg)
+{
+	struct known *k = arg;
+	const struct rpmsg_record announce = {
+		.type = RPMSG_RECORD_ANNOUNCE,
+		.time_ns = k->first->time_ns,
+		.bus = service->bus,
+		.dir = service->side == RPMSG_SIDE_HOST ? RPMSG_H2R : RPMSG_R2H,
+		.src = service->addr,
+		.dst = RPMSG_ADDR_ANY,
+		.value = 1, /* nothing happened: it is known */
+		.text = service->name,
+	};
+
+	if (k->err || !is_chosen(k->l, &announce, service->name))
+		return;
+	if (!capture_is_per_bus(k->l->cfg->write) || !strcmp(service->bus, k->first->bus))
+		k->err = capture_put_first(k->l->capture, &announce);
+}
+
+/* Who reads a file that begins in the middle learns from it whose the addresses are. */
+static int begin_capture(struct listen *l, const struct rpmsg_record *first)
+{
+	struct known known = {.l = l, .first = first};
+
+	if (l->cfg->events)
+		services_for_each(l->services, put_known, &known);
+	return known.err;
+}
+
 static void capture(struct listen *l, const struct rpmsg_record *m)
 {
-	int err = pcap_writer_put(l->capture, m);
+	int err = capture_turn_to(l->capture, m);
 
+	if (err > 0)
+		err = begin_capture(l, m);
+	if (!err)
+		err = capture_put(l->capture, m);
 	if (err)
 		capture_failed(l, err);
 }
 
-void sink_message(struct listen *l, const struct rpmsg_record *m)
+static void put_out(struct listen *l, const struct rpmsg_record *m, const char *service)
 {
-	const char *service;
-	struct announcement a;
-
-	if (l->done)
-		return;
-	services_learn(l->services, m);
-	service = announcement_read(m, &a) ? a.name : services_find(l->services, m);
-	if (!filter_match(l->filter, m, service))
-		return;
-	l->seen++;
+	l->last_ns = m->time_ns;
 	if (l->capture)
 		capture(l, m);
 	if (l->print && !l->done)
 		print(l, m, service);
-	if (l->seen == l->cfg->count)
+}
+
+static void show(struct listen *l, const struct rpmsg_record *m, const char *service)
+{
+	if (m->type == RPMSG_RECORD_MESSAGE)
+		l->seen++;
+	else
+		l->n_events++;
+	put_out(l, m, service);
+	if (m->type == RPMSG_RECORD_MESSAGE && l->seen == l->cfg->count)
 		l->done = true;
+}
+
+/* err is what the backlog made of it. */
+static void keep_back(struct listen *l, int err)
+{
+	if (!err)
+		return;
+	tool_error("out of memory");
+	l->done = true;
+	l->code = tool_exit_worse(l->code, TOOL_FAIL);
+}
+
+static void take(struct listen *l, const struct rpmsg_record *m)
+{
+	bool by_service = filter_needs_service(l->filter);
+	const char *service = NULL;
+	struct announcement a;
+
+	if (by_service)
+		service = find_service(l, m, &a);
+	if (!is_chosen(l, m, service))
+		return;
+	if (l->print && !by_service)
+		service = find_service(l, m, &a);
+	if (l->backlog)
+		keep_back(l, backlog_add(l->backlog, m, service));
+	else
+		show(l, m, service);
+}
+
+void sink_message(struct listen *l, const struct rpmsg_record *m)
+{
+	if (l->done)
+		return;
+	if (l->backlog)
+		backlog_pass(l->backlog, m->time_ns);
+	if (m->type == RPMSG_RECORD_MESSAGE || l->cfg->events)
+		take(l, m);
+	services_learn(l->services, m);
+}
+
+void sink_hold(struct listen *l, uint64_t since_ns)
+{
+	l->backlog = backlog_new(l->cfg->last, since_ns);
+	keep_back(l, l->backlog ? 0 : -ENOMEM);
+}
+
+void sink_release(struct listen *l)
+{
+	struct backlog *log = l->backlog;
+	struct backlog_item item;
+
+	l->backlog = NULL;
+	while (log && !l->done && backlog_take(log, &item)) {
+		if (item.gap)
+			sink_lost(l, item.record.bus, item.record.count);
+		else
+			show(l, &item.record, item.service);
+	}
+	backlog_free(log);
+}
+
+void sink_bus(struct listen *l, const char *bus)
+{
+	int err;
+
+	if (!l->capture || l->done)
+		return;
+	if (!capture_is_per_bus(l->cfg->write)) {
+		if (++l->n_buses == 2)
+			tool_verbose("%s does not tell buses apart: with %%b in its name each bus "
+				     "gets its own", l->cfg->write);
+		return;
+	}
+	err = capture_add_bus(l->capture, bus);
+	if (err)
+		capture_failed(l, err);
 }
 
 void sink_sent(struct listen *l, const struct rpmsg_record *m)
 {
-	if (l->capture && !l->done)
+	struct announcement a;
+
+	if (l->capture && !l->done && is_chosen(l, m, find_service(l, m, &a)))
 		capture(l, m);
 }
 
-static void print_event(struct listen *l, const char *type, const char *bus, uint64_t count,
-			const char *text)
+/* Something that no source has recorded: shown and written with --events, else only JSON tells. */
+static void add_event(struct listen *l, enum rpmsg_record_type type, const char *bus,
+		      uint64_t count, const char *text)
 {
-	const struct format_event event = {
-		.time_ns = format_now_ns(),
-		.bus = bus,
+	bool in_place = l->cfg->events && type == RPMSG_RECORD_LOST;
+	const struct rpmsg_record event = {
 		.type = type,
+		.time_ns = in_place ? l->last_ns : format_now_ns(),
+		.bus = bus,
+		.src = RPMSG_ADDR_ANY,
+		.dst = RPMSG_ADDR_ANY,
+		.count = count,
+		.text = text ? text : "",
+	};
+	const struct format_event told = {
+		.time_ns = event.time_ns,
+		.bus = bus,
+		.type = event_kind_word(type),
 		.count = count,
 		.text = text,
 	};
 	int err;
 
-	if (!l->print || l->done || l->format.out != FORMAT_JSON)
+	if (l->done)
 		return;
-	err = format_event(&l->format, &event);
+	if (l->cfg->events) {
+		put_out(l, &event, NULL);
+		return;
+	}
+	err = l->print && l->format.out == FORMAT_JSON ? format_event(&l->format, &told) : 0;
 	if (err)
 		print_failed(l, err);
 }
@@ -142,16 +308,27 @@ void sink_lost(struct listen *l, const char *bus, uint64_t count)
 {
 	if (!count)
 		return;
+	if (l->backlog) {
+		keep_back(l, backlog_add_gap(l->backlog, bus, count));
+		return;
+	}
 	l->lost += count;
 	tool_verbose("%s: %" PRIu64 " %s lost", bus, count,
 		     l->lost_what ? l->lost_what : "messages");
-	print_event(l, "lost", bus, count, l->lost_what);
+	add_event(l, RPMSG_RECORD_LOST, bus, count, l->lost_what);
+}
+
+/* Whether the link's ups and downs are events of a recorder. */
+static bool is_recorded(const struct config *cfg)
+{
+	return !cfg->kernel && !config_takes_part(cfg);
 }
 
 void sink_link(struct listen *l, const char *bus, bool up)
 {
 	tool_note("%s: link %s", bus, up ? "up" : "down");
-	print_event(l, up ? "up" : "down", bus, 0, NULL);
+	if (!l->cfg->events || !is_recorded(l->cfg))
+		add_event(l, up ? RPMSG_RECORD_UP : RPMSG_RECORD_DOWN, bus, 0, NULL);
 	if (!up && l->cfg->exit_on_down)
 		sink_stop(l, TOOL_LINK_DOWN);
 }
@@ -164,14 +341,14 @@ void sink_flush(struct listen *l)
 		return;
 	if (l->print && fflush(stdout))
 		print_failed(l, -errno);
-	err = l->capture ? pcap_writer_flush(l->capture) : 0;
+	err = l->capture ? capture_flush(l->capture) : 0;
 	if (err)
 		capture_failed(l, err);
 }
 
 bool sink_stopped(const struct listen *l)
 {
-	return l->done || l->closing || run_stopped();
+	return l->done || l->closing || run_stopped() || command_ended();
 }
 
 void sink_stop(struct listen *l, enum tool_exit code)
@@ -182,24 +359,26 @@ void sink_stop(struct listen *l, enum tool_exit code)
 
 static void summary(const struct listen *l)
 {
-	const char *file = l->cfg->write;
-	const char *s = l->seen == 1 ? "" : "s", *what = l->lost_what ? l->lost_what : "";
-	const char *blank = l->lost_what ? " " : "";
+	char where[PATH_MAX] = "seen", events[48] = "";
 
-	if (!file)
-		tool_note("%" PRIu64 " message%s seen, %" PRIu64 "%s%s lost", l->seen, s, l->lost,
-			  blank, what);
-	else
-		tool_note("%" PRIu64 " message%s written to %s, %" PRIu64 "%s%s lost", l->seen, s,
-			  strcmp(file, "-") ? file : "standard output", l->lost, blank, what);
+	if (l->capture) {
+		int n = snprintf(where, sizeof(where), "written to ");
+
+		capture_describe(l->capture, where + n, sizeof(where) - (size_t)n);
+	}
+	if (l->n_events)
+		snprintf(events, sizeof(events), " and %" PRIu64 " event%s", l->n_events,
+			 l->n_events == 1 ? "" : "s");
+	tool_note("%" PRIu64 " message%s%s %s, %" PRIu64 "%s%s lost", l->seen,
+		  l->seen == 1 ? "" : "s", events, where, l->lost, l->lost_what ? " " : "",
+		  l->lost_what ? l->lost_what : "");
 }
 
 static void close_capture(struct listen *l)
 {
 	bool failed = l->code == TOOL_FAIL;
-	int err = pcap_writer_close(l->capture);
+	int err = l->capture ? capture_close(l->capture) : 0;
 
-	l->capture = NULL;
 	if (err && !failed)
 		capture_failed(l, err);
 }
@@ -216,6 +395,7 @@ static void check_count(struct listen *l)
 
 enum tool_exit sink_close(struct listen *l)
 {
+	sink_release(l);
 	close_capture(l);
 	if (l->running) {
 		summary(l);
@@ -226,6 +406,8 @@ enum tool_exit sink_close(struct listen *l)
 		l->code = tool_exit_worse(l->code, TOOL_FAIL);
 	}
 	filter_free(l->filter);
+	bpf_free(l->bpf);
+	capture_free(l->capture);
 	services_free(l->services);
 	return l->code;
 }

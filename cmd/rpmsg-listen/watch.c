@@ -27,8 +27,8 @@ struct source {
 	bool up;
 	struct rpmsg_record next;
 	bool has_next;
-	bool ended;    /* its writer has gone, or end was reached */
-	uint64_t end;  /* nothing from this number on */
+	bool ended;    /* its writer has gone, or the limit was reached */
+	uint64_t since_ns; /* what is older is not shown */
 	uint64_t lost; /* as told so far */
 };
 
@@ -68,6 +68,19 @@ static void tell_lost(struct source *s)
 	services_learn_bus(s->l->services, s->bus, s->name);
 }
 
+/* What is older than is wanted is passed over, together with what was lost before it. */
+static int read_on(struct source *s)
+{
+	int n;
+
+	while ((n = rpmsg_recording_read(s->rec, &s->next)) == 1 && s->next.time_ns < s->since_ns) {
+		s->next.bus = s->name;
+		services_learn(s->l->services, &s->next);
+		s->lost = rpmsg_recording_lost(s->rec);
+	}
+	return n;
+}
+
 /* Has the next message of s at hand, if there is one; false then and on an error. */
 static bool peek(struct source *s)
 {
@@ -75,9 +88,9 @@ static bool peek(struct source *s)
 
 	if (s->has_next || s->ended || !s->rec)
 		return s->has_next;
-	n = rpmsg_recording_read(s->rec, &s->next);
+	n = read_on(s);
 	tell_lost(s);
-	if (n == 1 && s->next.seq < s->end) {
+	if (n == 1) {
 		s->next.bus = s->name;
 		s->has_next = true;
 		return true;
@@ -117,11 +130,20 @@ static size_t drain(struct watch *w, size_t max)
 	return n;
 }
 
+/* What is held already and is wanted, of a bus that was not seen before. */
+static void begin_past(struct source *s)
+{
+	uint64_t now = rpmsg_recording_now(s->rec), since = (uint64_t)s->l->cfg->since_ns;
+
+	s->since_ns = now > since ? now - since : 0;
+	rpmsg_recording_set_limit(s->rec, true);
+}
+
 /* Starts to follow s->bus. NULL and errno if it has no recording. */
 static struct rpmsg_recording *follow(struct source *s)
 {
+	bool first = !s->server, past = first && s->l->cfg->history;
 	struct rpmsg_bus_info info;
-	bool history;
 	int err = bus_info(s->bus, &info);
 
 	if (err) {
@@ -129,14 +151,15 @@ static struct rpmsg_recording *follow(struct source *s)
 		return NULL;
 	}
 	/* Another server's record began after what was seen of the one before. */
-	history = s->server && s->server != info.pid;
-	s->rec = rpmsg_recording_open_bus(s->bus, history);
+	s->rec = rpmsg_recording_open_bus(s->bus, past || (!first && s->server != info.pid));
 	if (!s->rec)
 		return NULL;
+	rpmsg_recording_set_events(s->rec, s->l->cfg->events);
 	memcpy(s->name, info.name, sizeof(s->name));
 	s->server = info.pid;
-	s->end = UINT64_MAX;
-	s->lost = 0;
+	s->since_ns = s->lost = 0;
+	if (past)
+		begin_past(s);
 	s->ended = s->has_next = false;
 	services_learn_bus(s->l->services, s->bus, s->name);
 	rpmsg_bus_set_event_fn(s->bus, happened, s);
@@ -159,8 +182,10 @@ static enum tool_exit attach(struct watch *w, size_t i)
 		s->up = info.up;
 	}
 	s->spec = reopen_spec(&w->l->cfg->tool, i, w->set.n, s->name);
-	if (follow(s))
+	if (follow(s)) {
+		sink_bus(s->l, s->name);
 		return TOOL_OK;
+	}
 	if (errno == EOPNOTSUPP)
 		tool_error("%s has no recorder to watch: serve it with rpmsgd, or take part "
 			   "with -n or -s", s->name);
@@ -181,8 +206,11 @@ static void detach(struct watch *w, size_t i)
 	s->bus = w->set.bus[i] = NULL;
 }
 
-/* Lets go of a bus whose server has gone, all of its record being shown; looks for the next. */
-static void renew(struct watch *w, size_t i)
+/*
+ * Lets go of a bus whose server has gone, all of its record being shown; looks for the next.
+ * True if it is there: its record may hold something already.
+ */
+static bool renew(struct watch *w, size_t i)
 {
 	struct source *s = &w->source[i];
 
@@ -192,10 +220,11 @@ static void renew(struct watch *w, size_t i)
 		set_up(s, false);
 	}
 	if (s->bus || sink_stopped(w->l))
-		return;
+		return false;
 	s->bus = w->set.bus[i] = reopen_try(&w->l->cfg->tool, s->spec);
 	if (s->bus && !follow(s))
 		detach(w, i);
+	return s->bus;
 }
 
 static enum tool_exit attach_all(struct watch *w)
@@ -265,7 +294,7 @@ static void dispatch_all(struct watch *w)
 
 static void loop(struct watch *w)
 {
-	bool in_time = true;
+	bool in_time = true, renewed;
 
 	while (in_time && !sink_stopped(w->l)) {
 		clear_wakeups(w);
@@ -274,11 +303,30 @@ static void loop(struct watch *w)
 			in_time = run_now() < w->l->deadline;
 			continue;
 		}
+		renewed = false;
 		for (size_t i = 0; i < w->set.n; i++)
-			renew(w, i);
+			renewed |= renew(w, i);
 		sink_flush(w->l);
-		if (!sink_stopped(w->l))
+		if (!renewed && !sink_stopped(w->l))
 			in_time = wait_for_work(w);
+	}
+}
+
+/* Shows what had been recorded when it began, and leads over to what is recorded from then on. */
+static void show_past(struct watch *w)
+{
+	if (w->l->cfg->last)
+		sink_hold(w->l, UINT64_MAX);
+	while (!sink_stopped(w->l) && drain(w, BATCH) == BATCH)
+		;
+	sink_release(w->l);
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct source *s = &w->source[i];
+
+		if (!s->rec || w->l->cfg->no_follow || sink_stopped(w->l))
+			continue;
+		rpmsg_recording_set_limit(s->rec, false);
+		s->ended = false;
 	}
 }
 
@@ -288,7 +336,7 @@ static void finish(struct watch *w)
 	w->l->closing = true;
 	for (size_t i = 0; i < w->set.n; i++)
 		if (w->source[i].rec)
-			w->source[i].end = rpmsg_recording_end(w->source[i].rec);
+			rpmsg_recording_set_limit(w->source[i].rec, true);
 	drain(w, SIZE_MAX);
 }
 
@@ -297,14 +345,20 @@ enum tool_exit watch_run(struct listen *l)
 	struct watch w = {.l = l};
 	enum tool_exit code = bus_open_set(&l->cfg->tool, &w.set);
 
+	if (code == TOOL_NOT_FOUND)
+		salvage_tell(&l->cfg->tool);
 	if (code != TOOL_OK)
 		return code;
 	code = attach_all(&w);
 	if (code == TOOL_OK) {
 		l->running = true;
-		ready_tell(&l->ready, "watching");
-		loop(&w);
-		finish(&w);
+		if (l->cfg->history)
+			show_past(&w);
+		listen_ready(l, "watching");
+		if (!l->cfg->no_follow) {
+			loop(&w);
+			finish(&w);
+		}
 	}
 	detach_all(&w);
 	bus_close_set(&w.set);

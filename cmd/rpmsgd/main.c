@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/number.h"
 #include "common/options.h"
 #include "common/ready.h"
 #include "rpmsgd.h"
@@ -46,7 +45,7 @@ static const struct argp_option options[] = {
 	{ "stall", KEY_STALL, "SEC", 0,
 	  "drop what is kept for a client that takes nothing for SEC seconds (default: 15)", 0 },
 	{ "record-size", KEY_RECORD_SIZE, "SIZE", 0,
-	  "bytes of the flight recorder, with K or M if you like (default: 8M)", 0 },
+	  "bytes of the flight recorder, with k, M or G if you like (default: 8M)", 0 },
 	{ "no-record", KEY_NO_RECORD, NULL, 0, "do not record", 0 },
 	{ "socket-group", KEY_GROUP, "GROUP", 0, "let the members of GROUP use the buses", 0 },
 	{ "socket-mode", KEY_MODE, "MODE", 0,
@@ -73,26 +72,6 @@ static int arg_mode(struct argp_state *state, const char *arg)
 	return (int)strtoul(arg, NULL, 8);
 }
 
-static size_t arg_size(struct argp_state *state, const char *arg)
-{
-	char text[24] = "";
-	const char *why = "is not a size";
-	size_t len = strlen(arg);
-	unsigned shift = 0;
-	uint64_t n;
-
-	if (len && arg[len - 1] == 'K')
-		shift = 10;
-	else if (len && arg[len - 1] == 'M')
-		shift = 20;
-	len -= shift != 0;
-	if (len < sizeof(text))
-		memcpy(text, arg, len);
-	if (number_parse(text, 1, SIZE_MAX >> (20 + 8), &n, &why))
-		argp_error(state, "--record-size: '%s' %s", arg, why);
-	return (size_t)n << shift;
-}
-
 static error_t parse_serving(int key, char *arg, struct argp_state *state)
 {
 	struct options *opt = &server.opt;
@@ -117,7 +96,7 @@ static error_t parse_serving(int key, char *arg, struct argp_state *state)
 		opt->stall_ms = arg_ms(state, "--stall", arg);
 		return 0;
 	case KEY_RECORD_SIZE:
-		opt->record_size = arg_size(state, arg);
+		opt->record_size = tool_arg_size(state, "--record-size", arg, 1);
 		return 0;
 	case KEY_NO_RECORD:
 		opt->record = false;

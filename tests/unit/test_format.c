@@ -211,6 +211,185 @@ static void test_events(void **state)
 	close_sink(&sink);
 }
 
+static void check_recorded(const struct rpmsg_record *event, const char *service, const char *text,
+			   const char *json)
+{
+	struct sink sink;
+
+	open_sink(&sink, FORMAT_TEXT, FORMAT_TIME_NONE);
+	assert_int_equal(format_recorded_event(&sink.fmt, event, service), 0);
+	assert_string_equal(printed(&sink), text);
+	sink.fmt.out = FORMAT_HEX;
+	assert_int_equal(format_recorded_event(&sink.fmt, event, service), 0);
+	assert_string_equal(printed(&sink), text);
+	sink.fmt.out = FORMAT_LOG;
+	assert_int_equal(format_recorded_event(&sink.fmt, event, service), 0);
+	assert_memory_equal(printed(&sink), "# (1.500000000) ", 16);
+	assert_string_equal(sink.text + 16, text);
+	sink.fmt.out = FORMAT_JSON;
+	assert_int_equal(format_recorded_event(&sink.fmt, event, service), 0);
+	assert_string_equal(printed(&sink), json);
+	sink.fmt.out = FORMAT_RAW;
+	assert_int_equal(format_recorded_event(&sink.fmt, event, service), 0);
+	fputs("end", sink.fmt.file);
+	fflush(sink.fmt.file);
+	assert_string_equal(printed(&sink), "end");
+	close_sink(&sink);
+}
+
+#define ANY RPMSG_ADDR_ANY
+#define AT .time_ns = 1500000000, .bus = "b"
+#define JSON(type) "{\"type\":\"" type "\",\"ts\":\"1.500000000\",\"bus\":\"b\","
+#define EVENT(kind) JSON("event") "\"event\":\"" kind "\","
+
+static void test_recorded_events(void **state)
+{
+	static const struct {
+		struct rpmsg_record event;
+		const char *service, *text, *json;
+	} cases[] = {
+		{{AT, .type = RPMSG_RECORD_UP, .src = ANY, .dst = ANY, .value = 3, .text = "NS, 496"},
+		 NULL, "b h>r - ?>? up generation 3: NS, 496\n",
+		 JSON("up") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,\"value\":3,"
+		 "\"text\":\"NS, 496\"}\n"},
+		{{AT, .type = RPMSG_RECORD_DOWN, .dir = RPMSG_R2H, .src = ANY, .dst = ANY, .text = ""},
+		 NULL, "b r>h - ?>? down generation 0\n",
+		 JSON("down") "\"dir\":\"r>h\",\"src\":null,\"dst\":null}\n"},
+		{{AT, .type = RPMSG_RECORD_RESET, .src = ANY, .dst = ANY, .text = "index 9 of 8"},
+		 NULL, "b h>r - ?>? reset index 9 of 8\n",
+		 EVENT("reset") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,"
+		 "\"text\":\"index 9 of 8\"}\n"},
+		{{AT, .type = RPMSG_RECORD_ANNOUNCE, .src = 50, .dst = ANY, .text = "echo"},
+		 "echo", "b h>r echo 0x32>? announce\n",
+		 JSON("announce") "\"dir\":\"h>r\",\"service\":\"echo\",\"src\":50,\"dst\":null}\n"},
+		{{AT, .type = RPMSG_RECORD_ANNOUNCE, .src = 50, .dst = ANY, .value = 1, .text = "echo"},
+		 "echo", "b h>r echo 0x32>? announce (known already)\n",
+		 JSON("announce") "\"dir\":\"h>r\",\"service\":\"echo\",\"src\":50,\"dst\":null,"
+		 "\"value\":1}\n"},
+		{{AT, .type = RPMSG_RECORD_WITHDRAW, .src = 50, .dst = ANY, .text = "echo"},
+		 "echo", "b h>r echo 0x32>? withdraw\n",
+		 JSON("withdraw") "\"dir\":\"h>r\",\"service\":\"echo\",\"src\":50,\"dst\":null}\n"},
+		{{AT, .type = RPMSG_RECORD_NO_RECIPIENT, .src = 1, .dst = 30, .count = 12, .text = ""},
+		 NULL, "b h>r - 0x1>0x1e no-recipient 12 bytes\n",
+		 EVENT("no-recipient") "\"dir\":\"h>r\",\"src\":1,\"dst\":30,\"count\":12}\n"},
+		{{AT, .type = RPMSG_RECORD_NO_BUFFER, .src = 1, .dst = 50, .text = "cat (7)"},
+		 "echo", "b h>r echo 0x1>0x32 no-buffer cat (7)\n",
+		 EVENT("no-buffer") "\"dir\":\"h>r\",\"service\":\"echo\",\"src\":1,\"dst\":50,"
+		 "\"text\":\"cat (7)\"}\n"},
+		{{AT, .type = RPMSG_RECORD_BUFFER, .src = ANY, .dst = ANY, .count = 7,
+		  .duration_ns = 1000000001, .text = ""},
+		 NULL, "b h>r - ?>? buffer 7 sends waited or failed, 1.000000 s\n",
+		 EVENT("buffer") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,\"count\":7,"
+		 "\"duration\":\"1.000000001\"}\n"},
+		{{AT, .type = RPMSG_RECORD_STALL, .src = ANY, .dst = 50, .value = 77, .count = 3,
+		  .text = "cat"},
+		 NULL, "b h>r - ?>0x32 stall pid 77, 3 waiting: cat\n",
+		 EVENT("stall") "\"dir\":\"h>r\",\"src\":null,\"dst\":50,\"value\":77,\"count\":3,"
+		 "\"text\":\"cat\"}\n"},
+		{{AT, .type = RPMSG_RECORD_DROP, .src = ANY, .dst = 50, .value = 77, .count = 3,
+		  .duration_ns = 5, .text = "cat"},
+		 NULL, "b h>r - ?>0x32 drop pid 77, 3 dropped, 0.000000 s: cat\n",
+		 EVENT("drop") "\"dir\":\"h>r\",\"src\":null,\"dst\":50,\"value\":77,\"count\":3,"
+		 "\"duration\":\"0.000000005\",\"text\":\"cat\"}\n"},
+		{{AT, .type = RPMSG_RECORD_REFUSED, .src = 50, .dst = 53, .text = "empty name"},
+		 NULL, "b h>r - 0x32>0x35 refused empty name\n",
+		 EVENT("refused") "\"dir\":\"h>r\",\"src\":50,\"dst\":53,\"text\":\"empty name\"}\n"},
+		{{AT, .type = RPMSG_RECORD_MALFORMED, .src = ANY, .dst = ANY, .text = "length 9"},
+		 NULL, "b h>r - ?>? malformed length 9\n",
+		 EVENT("malformed") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,"
+		 "\"text\":\"length 9\"}\n"},
+		{{AT, .type = RPMSG_RECORD_LOST, .src = ANY, .dst = ANY, .count = 5, .text = ""},
+		 NULL, "b h>r - ?>? lost 5 messages\n",
+		 JSON("lost") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,\"count\":5}\n"},
+		{{AT, .type = RPMSG_RECORD_LOST, .src = ANY, .dst = ANY, .count = 5, .text = "lines"},
+		 NULL, "b h>r - ?>? lost 5 lines\n",
+		 JSON("lost") "\"dir\":\"h>r\",\"src\":null,\"dst\":null,\"count\":5,"
+		 "\"text\":\"lines\"}\n"},
+		{{AT, .type = (enum rpmsg_record_type)99, .src = 1, .dst = 2, .value = 3, .count = 4,
+		  .text = "new"},
+		 NULL, "b h>r - 0x1>0x2 event 99 value 3, 4 counted: new\n",
+		 EVENT("event 99") "\"dir\":\"h>r\",\"src\":1,\"dst\":2,\"value\":3,\"count\":4,"
+		 "\"text\":\"new\"}\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check_recorded(&cases[i].event, cases[i].service, cases[i].text, cases[i].json);
+}
+
+/* Only what is there is printed, and nobody can take it for a whole message. */
+static void test_a_cut_message(void **state)
+{
+	struct format_message msg = message;
+
+	(void)state;
+	msg.len = 100;
+	msg.missing = 97;
+	check_message(FORMAT_TEXT, &msg,
+		      "(1700000000.123456) rpmsg0 h>r echo 0x400>0x1e [100 cut to 3] he.\n");
+	check_message(FORMAT_HEX, &msg,
+		      "(1700000000.123456) rpmsg0 h>r echo 0x400>0x1e [100 cut to 3] 68650a\n");
+	check_message(FORMAT_RAW, &msg, "he\n");
+	check_message(FORMAT_LOG, &msg,
+		      "# (1700000000.123456789) rpmsg0 h>r 0x400>0x1e [100 cut to 3] #68650A\n");
+	check_message(FORMAT_JSON, &msg,
+		      "{\"type\":\"msg\",\"ts\":\"1700000000.123456789\",\"bus\":\"rpmsg0\","
+		      "\"dir\":\"h>r\",\"service\":\"echo\",\"src\":1024,\"dst\":30,\"len\":100,"
+		      "\"captured\":3,\"data\":\"68650a\",\"text\":\"he\\n\"}\n");
+}
+
+/* Messages do not go through json-c. */
+static void test_json_is_as_others_write_it(void **state)
+{
+	struct format_message msg = message;
+	struct json_object *text;
+	const char *other, *own;
+	struct sink sink;
+	char bytes[130];
+
+	(void)state;
+	for (unsigned i = 0; i < 128; i++)
+		bytes[i] = (char)i;
+	memcpy(bytes + 128, "\xc3\xa9", 2);
+	msg.data = bytes;
+	msg.len = sizeof(bytes);
+	open_sink(&sink, FORMAT_JSON, FORMAT_TIME_NONE);
+	assert_int_equal(format_message(&sink.fmt, &msg), 0);
+	own = strstr(printed(&sink), "\"text\":");
+	text = json_object_new_string_len(bytes, sizeof(bytes));
+	other = json_object_to_json_string_ext(text, JSON_C_TO_STRING_PLAIN |
+							     JSON_C_TO_STRING_NOSLASHESCAPE);
+	assert_non_null(own);
+	assert_memory_equal(own + 7, other, strlen(other));
+	assert_string_equal(own + 7 + strlen(other), "}\n");
+	json_object_put(text);
+	close_sink(&sink);
+}
+
+/* The largest payload, of what takes most room in each form. */
+static void test_the_longest_lines(void **state)
+{
+	static char payload[65535], line[600000];
+	struct format_message msg = message;
+	struct format fmt = { .time = FORMAT_TIME_DATE };
+
+	(void)state;
+	memset(payload, 1, sizeof(payload));
+	msg.data = payload;
+	msg.len = sizeof(payload);
+	for (fmt.out = FORMAT_TEXT; fmt.out <= FORMAT_LOG; fmt.out++) {
+		fmt.file = tmpfile();
+		assert_non_null(fmt.file);
+		format_init(&fmt);
+		assert_int_equal(format_message(&fmt, &msg), 0);
+		rewind(fmt.file);
+		assert_in_range(fread(line, 1, sizeof(line), fmt.file), 65535, sizeof(line) - 1);
+		fclose(fmt.file);
+	}
+	msg.len++;
+	assert_int_equal(format_message(&fmt, &msg), -EMSGSIZE);
+}
+
 static void test_a_reader_that_went_away(void **state)
 {
 	struct sink sink;
@@ -305,6 +484,10 @@ int main(void)
 		cmocka_unit_test(test_a_name_cannot_break_the_line),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_events),
+		cmocka_unit_test(test_recorded_events),
+		cmocka_unit_test(test_a_cut_message),
+		cmocka_unit_test(test_json_is_as_others_write_it),
+		cmocka_unit_test(test_the_longest_lines),
 		cmocka_unit_test(test_a_reader_that_went_away),
 		cmocka_unit_test(test_a_file_is_not_flushed_a_line),
 		cmocka_unit_test(test_terminal),

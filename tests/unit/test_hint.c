@@ -48,6 +48,18 @@ static void test_near(void **state)
 	assert_false(hint_near("a", "b"));
 }
 
+static void test_word(void **state)
+{
+	const char *const known[] = { "stall", "drop", "buffer", "no-buffer" };
+
+	(void)state;
+	assert_string_equal(hint_word("drpo", known, 4), "drop");
+	assert_string_equal(hint_word("nobuffer", known, 4), "no-buffer");
+	assert_string_equal(hint_word("buffers", known, 4), "buffer");
+	assert_null(hint_word("reset", known, 4));
+	assert_null(hint_word("drop", known, 0));
+}
+
 static void offer(struct rpmsg_bus *bus, const char *name, uint32_t dst)
 {
 	struct rpmsg_channel_info info = { .src = RPMSG_ADDR_ANY, .dst = dst };
@@ -79,6 +91,7 @@ int main(void)
 		cmocka_unit_test(test_distance),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_word),
 		cmocka_unit_test(test_channel),
 	};
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -226,30 +227,47 @@ static void test_bad_record(void **state)
 	}
 }
 
+#define NOON_US UINT64_C(1795435200000000) /* 2026-11-23 12:00:00 UTC */
+
 static void test_text(void **state)
 {
 	static const struct {
 		const char *text, *message, *caller;
 		bool timed;
-		uint64_t us;
+		uint64_t us, date_us;
 	} lines[] = {
-		{"[    1.000002] driver virtio0: x", "driver virtio0: x", "", true, 1000002},
-		{"[123456.654321][   T42] a", "a", "T42", true, 123456654321},
-		{"[    0.000000][    C0] a", "a", "C0", true, 0},
-		{"kern  :debug : [    7.000000] a b", "a b", "", true, 7000000},
-		{"Nov 23 12:00:00 board kernel: a: b 01", "a: b 01", "", false, 0},
-		{"[    7.100000] board kernel: a", "a", "", true, 7100000},
-		{"a [7] b", "a [7] b", "", false, 0},
-		{"[Mon Nov 23 12:00:00 2026] a", "[Mon Nov 23 12:00:00 2026] a", "", false, 0},
-		{"[1.5] a", "[1.5] a", "", false, 0},
+		{"[    1.000002] driver virtio0: x", "driver virtio0: x", "", true, 1000002, 0},
+		{"[123456.654321][   T42] a", "a", "T42", true, 123456654321, 0},
+		{"[    0.000000][    C0] a", "a", "C0", true, 0, 0},
+		{"kern  :debug : [    7.000000] a b", "a b", "", true, 7000000, 0},
+		{"<7>[    7.000000] a b", "a b", "", true, 7000000, 0},
+		{"[    7.100000] board kernel: a", "a", "", true, 7100000, 0},
+		{"[Mon Nov 23 12:00:00 2026] a", "a", "", false, 0, NOON_US},
+		{"[Mon Nov 23 12:00:00 2026][   T42] a", "a", "T42", false, 0, NOON_US},
+		{"kern  :debug : [Mon Nov 23 12:00:00 2026] a", "a", "", false, 0, NOON_US},
+		{"daemon:info  : 2026-11-23T12:00:00 a", "a", "", false, 0, NOON_US},
+		{"2026-11-23T12:00:00,000001+00:00 a", "a", "", false, 0, NOON_US + 1},
+		{"2026-11-23T13:00:00.5+0100 board kernel: a", "a", "", false, 0, NOON_US + 500000},
+		{"2026-11-23T12:00:00 board kernel: [    7.000000] a", "a", "", true, 7000000,
+		 NOON_US},
+		{"1795435200.000007 board kernel: a", "a", "", false, 0, NOON_US + 7},
+		/* what is dumped looks like anything */
+		{"[    1.000000] rpmsg_virtio TX: 5b  [2.000000] kernel: a",
+		 "rpmsg_virtio TX: 5b  [2.000000] kernel: a", "", true, 1000000, 0},
+		{"board kernel: rpmsg_virtio TX: 5b  [2.000000] kernel: a",
+		 "rpmsg_virtio TX: 5b  [2.000000] kernel: a", "", false, 0, 0},
+		{"a [7] b", "a [7] b", "", false, 0, 0},
+		{"[1.5] a", "[1.5] a", "", false, 0, 0},
+		{"[Mon Nov 23 12:00 2026] a", "[Mon Nov 23 12:00 2026] a", "", false, 0, 0},
 		{"[99999999999999999999.000000] a", "[99999999999999999999.000000] a", "", false,
-		 0},
-		{"[    1.000000][ T4", "[ T4", "", true, 1000000},
-		{"", "", "", false, 0},
+		 0, 0},
+		{"[    1.000000][ T4", "[ T4", "", true, 1000000, 0},
+		{"", "", "", false, 0, 0},
 	};
 	struct kernel_line line;
 
 	(void)state;
+	setenv("TZ", "UTC", 1);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
 		kernel_line_read_text(&line, lines[i].text);
 		assert_string_equal(line.text, lines[i].message);
@@ -257,8 +275,79 @@ static void test_text(void **state)
 		assert_int_equal(line.timed, lines[i].timed);
 		if (line.timed)
 			assert_int_equal(line.time_us, lines[i].us);
+		assert_int_equal(line.date_us, lines[i].date_us);
 		assert_false(line.numbered);
+		assert_int_equal(line.missing, 0);
 	}
+}
+
+/* The last such day: today's is today's, that after next week's was a year ago. */
+static void test_date_without_year(void **state)
+{
+	const time_t day = 24 * 60 * 60, now = time(NULL) / day * day;
+	struct kernel_line line;
+	char text[80];
+	struct tm tm;
+	time_t then;
+
+	(void)state;
+	setenv("TZ", "UTC", 1);
+	for (int days = -300; days <= 60; days += 8) { /* never tomorrow */
+		then = now + days * day;
+		assert_non_null(gmtime_r(&then, &tm));
+		if (tm.tm_mon == 1 && tm.tm_mday == 29)
+			continue; /* not in each year */
+		strftime(text, sizeof(text), "%b %e %H:%M:%S board kernel: a", &tm);
+		if (days > 0) {
+			tm.tm_year--;
+			then = timegm(&tm);
+		}
+		kernel_line_read_text(&line, text);
+		assert_string_equal(line.text, "a");
+		assert_int_equal(line.date_us, (uint64_t)then * 1000000);
+	}
+}
+
+static void test_missing(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t n;
+	} lines[] = {
+		{"** 12 printk messages dropped **", 12},
+		{"[    7.000000] ** 5 printk messages dropped **", 5},
+		{"Nov 23 12:00:00 board systemd-journald[7]: Missed 53 kernel messages", 53},
+		{"** some printk messages dropped **", 0},
+		{"Missed 7 calls", 0},
+	};
+	struct fixture *f = *state;
+	struct kernel_line line;
+	struct printed p = {.n = 0};
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		kernel_line_read_text(&line, lines[i].text);
+		assert_int_equal(line.missing, lines[i].n);
+		put(f, &line);
+		lost += lines[i].n;
+		assert_int_equal(kernel_log_lost(f->log), lost);
+	}
+	/* what was being printed then is not whole */
+	add_message(&p, &tx);
+	feed(f, p.line[0]);
+	feed(f, p.line[1]);
+	kernel_line_read_text(&line, lines[0].text);
+	put(f, &line);
+	feed(f, p.line[2]);
+	feed(f, p.line[3]);
+	assert_int_equal(f->n, 0);
+	assert_int_equal(kernel_log_lost(f->log), lost + 12 + 2);
+	/* nor what is being printed at the end */
+	feed(f, p.line[0]);
+	feed(f, p.line[1]);
+	kernel_log_end(f->log);
+	assert_int_equal(kernel_log_lost(f->log), lost + 12 + 4);
+	clear(&p);
 }
 
 /* ---- messages ---- */
@@ -810,6 +899,8 @@ int main(void)
 		cmocka_unit_test(test_record),
 		cmocka_unit_test(test_bad_record),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_date_without_year),
+		cmocka_unit_test_setup_teardown(test_missing, set_up, tear_down),
 #define WITH_LOG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 		WITH_LOG(test_message),
 		WITH_LOG(test_lengths),

@@ -155,6 +155,41 @@ static void test_milliseconds(void **state)
 	assert_int_equal(number_parse_ms("0.0000001", &ns, &why), -ERANGE);
 }
 
+static void check_size(const char *text, int result, uint64_t bytes)
+{
+	const char *why = NULL;
+	uint64_t got = 77;
+
+	assert_int_equal(number_parse_size(text, 1000, &got, &why), result);
+	assert_int_equal(got, result ? 77 : bytes);
+	assert_true(!result == !why);
+}
+
+static void test_sizes(void **state)
+{
+	(void)state;
+	check_size("3", 0, 3000);
+	check_size("0x10", 0, 16000);
+	check_size("1k", 0, 1024);
+	check_size("2K", 0, 2048);
+	check_size("3m", 0, 3 << 20);
+	check_size("4M", 0, 4 << 20);
+	check_size("1g", 0, 1 << 30);
+	check_size("7G", 0, UINT64_C(7) << 30);
+	check_size("0", -ERANGE, 0);
+	check_size("0k", -ERANGE, 0);
+	check_size("8589934592G", -ERANGE, 0);
+	check_size("9223372036854775807k", -ERANGE, 0);
+	check_size("99999999999999999999", -ERANGE, 0);
+	check_size("", -EINVAL, 0);
+	check_size("k", -EINVAL, 0);
+	check_size("-1k", -EINVAL, 0);
+	check_size("1kk", -EINVAL, 0);
+	check_size("1 k", -EINVAL, 0);
+	check_size("1T", -EINVAL, 0);
+	check_size("1.5M", -EINVAL, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +201,7 @@ int main(void)
 		cmocka_unit_test(test_a_count_is_at_least_one),
 		cmocka_unit_test(test_seconds),
 		cmocka_unit_test(test_milliseconds),
+		cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -102,6 +103,7 @@ static void write_packet(const uint8_t *contents, uint32_t n, uint32_t original)
 	const uint32_t header[] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, 262144, 252, 5, 6, n, original };
 	uint8_t bytes[FILE_HEADER + PACKET_HEADER + 256];
 
+	assert_true(n <= 256);
 	memcpy(bytes, header, sizeof(header));
 	memcpy(bytes + sizeof(header), contents, n);
 	write_file(bytes, sizeof(header) + n);
@@ -347,6 +349,106 @@ static void a_failure_stays(void **state)
 	signal(SIGPIPE, SIG_DFL);
 }
 
+/* ---- a file that may not grow, as on a full disk ---- */
+
+static off_t file_size(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(file, &st), 0);
+	return st.st_size;
+}
+
+static void allow_size(rlim_t size)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* Whatever fits in the middle of a packet: the file ends with the one before. */
+static void a_full_disk_ends_it_with_a_whole_packet(void **state)
+{
+	const off_t one = PACKET_HEADER + sizeof(packet);
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	for (off_t room = FILE_HEADER; room < FILE_HEADER + 3 * one; room += 7) {
+		struct pcap_writer *w;
+
+		unlink(file);
+		allow_size((rlim_t)room);
+		w = writer_open(file);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(pcap_writer_put(w, &record), 0);
+		assert_int_equal(pcap_writer_flush(w), -EFBIG);
+		assert_int_equal(pcap_writer_put(w, &record), -EFBIG);
+		assert_int_equal(pcap_writer_close(w), -EFBIG);
+		allow_size(RLIM_INFINITY);
+		assert_int_equal(file_size(), FILE_HEADER + (room - FILE_HEADER) / one * one);
+	}
+	signal(SIGXFSZ, SIG_DFL);
+}
+
+static void no_room_for_a_header(void **state)
+{
+	struct pcap_writer *w = NULL;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	allow_size(FILE_HEADER - 1);
+	assert_int_equal(pcap_writer_open(file, &w), -EFBIG);
+	allow_size(RLIM_INFINITY);
+	assert_null(w);
+	assert_int_equal(file_size(), 0);
+	signal(SIGXFSZ, SIG_DFL);
+}
+
+static void nothing_is_overwritten_by_create(void **state)
+{
+	struct pcap_writer *w = NULL;
+
+	(void)state;
+	write_file(packet, 3);
+	assert_int_equal(pcap_writer_create(file, &w), -EEXIST);
+	assert_null(w);
+	assert_int_equal(file_size(), 3);
+	unlink(file);
+	assert_int_equal(pcap_writer_create(file, &w), 0);
+	assert_int_equal(pcap_writer_close(w), 0);
+	assert_int_equal(file_size(), FILE_HEADER);
+}
+
+/* More than one buffer holds, with packets of the largest size between small ones. */
+static void nothing_is_torn_between_buffers(void **state)
+{
+	static uint8_t data[UINT16_MAX];
+	struct pcap_writer *w = writer_open(file);
+	uint64_t size = FILE_HEADER;
+	struct pcap_reader *r;
+	struct rpmsg_record m;
+	char error[256];
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		struct rpmsg_record out = { .src = i, .len = i % 7 ? 100 : UINT16_MAX, .data = data };
+
+		size += pcap_writer_need(w, &out);
+		assert_int_equal(pcap_writer_put(w, &out), 0);
+	}
+	assert_int_equal(pcap_writer_size(w), size);
+	assert_int_equal(pcap_writer_close(w), 0);
+	assert_int_equal(file_size(), size);
+	r = reader_open();
+	for (; pcap_reader_next(r, &m, error, sizeof(error)) == 1; n++)
+		assert_int_equal(m.src, n);
+	assert_int_equal(n, 100);
+	pcap_reader_close(r);
+}
+
 /* ---- files that are not what they should be ---- */
 
 static void next_refused(int result, const char *words)
@@ -387,8 +489,10 @@ static void packets_are_checked(void **state)
 	byte_refused(37, 1, "another length");
 	write_packet(packet, sizeof(packet) - 1, sizeof(packet) - 1);
 	next_refused(-EPROTO, "another length");
-	write_packet(packet, sizeof(packet) - 1, sizeof(packet));
-	next_refused(-EPROTO, "was cut");
+	write_packet(packet, sizeof(packet), sizeof(packet) - 1); /* more is there than there was */
+	next_refused(-EPROTO, "another length");
+	write_packet(packet, 39, sizeof(packet));
+	next_refused(-EPROTO, "too short for an rpmsg header");
 	write_packet(packet, 39, 39);
 	next_refused(-EPROTO, "too short for an rpmsg header");
 	write_packet(packet, 23, 23);
@@ -457,34 +561,231 @@ static void other_variants_are_read(void **state)
 	}
 }
 
-static void events_are_passed_over(void **state)
+/* ---- messages that were cut ---- */
+
+static uint8_t long_data[100];
+
+static struct rpmsg_record long_record(uint16_t len)
+{
+	struct rpmsg_record r = record;
+
+	for (unsigned i = 0; i < sizeof(long_data); i++)
+		long_data[i] = (uint8_t)(i + 1);
+	r.len = len;
+	r.data = long_data;
+	return r;
+}
+
+/* Reads the next message, which must be one of len bytes of which captured are there. */
+static void next_is(struct pcap_reader *r, uint16_t len, size_t captured)
+{
+	struct rpmsg_record m;
+	char error[256] = "";
+
+	if (pcap_reader_next(r, &m, error, sizeof(error)) != 1)
+		fail_msg("%s", error);
+	assert_int_equal(m.type, RPMSG_RECORD_MESSAGE);
+	assert_int_equal(m.len, len);
+	assert_int_equal(pcap_is_cut(&m), captured < len);
+	assert_int_equal(pcap_captured(&m), captured);
+	assert_memory_equal(m.data, long_data, captured);
+	for (size_t i = captured; i < len; i++)
+		assert_int_equal(m.data[i], 0);
+}
+
+static void a_snap_length_cuts_payloads(void **state)
 {
 	struct pcap_writer *w = writer_open(file);
-	uint8_t bytes[512];
+	struct rpmsg_record m = long_record(100), ns = long_record(40);
+	uint64_t size = FILE_HEADER;
+	struct pcap_reader *r;
+
+	(void)state;
+	ns.dst = RPMSG_NS_ADDR;
+	pcap_writer_set_snaplen(w, 20);
+	size += pcap_writer_need(w, &m);
+	assert_int_equal(pcap_writer_put(w, &m), 0);
+	pcap_writer_set_snaplen(w, 7);
+	for (int i = 0; i < 3; i++) {
+		m.len = (uint16_t)(i ? 6 + i : 100);
+		size += pcap_writer_need(w, &m);
+		assert_int_equal(pcap_writer_put(w, &m), 0);
+		assert_int_equal(pcap_writer_size(w), size);
+	}
+	assert_int_equal(size, FILE_HEADER + 4 * (PACKET_HEADER + 40 + 7) + 13);
+	assert_int_equal(pcap_writer_need(w, &ns), PACKET_HEADER + 40 + 40);
+	assert_int_equal(pcap_writer_put(w, &ns), 0);
+	assert_int_equal(pcap_writer_close(w), 0);
+	r = reader_open();
+	next_is(r, 100, 20);
+	next_is(r, 100, 7);
+	next_is(r, 7, 7);
+	next_is(r, 8, 7);
+	next_is(r, 40, 40);
+	pcap_reader_close(r);
+}
+
+/* It is written again as it was. */
+static void what_was_cut_stays_cut(void **state)
+{
+	static uint8_t bytes[PCAP_PACKET_MAX];
+	struct rpmsg_record m = long_record(100);
+	struct pcap_writer *w = writer_open(file);
+	struct pcap_reader *r;
+	char error[256];
+
+	(void)state;
+	pcap_writer_set_snaplen(w, 7);
+	assert_int_equal(pcap_writer_put(w, &m), 0);
+	assert_int_equal(pcap_writer_close(w), 0);
+	r = reader_open();
+	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
+	assert_int_equal(pcap_packet_build(&m, bytes), 40 + 7);
+	assert_int_equal(pcap_packet_length(&m), 40 + 100);
+	w = writer_open(file); /* the reader has it in its buffer */
+	assert_int_equal(pcap_writer_put(w, &m), 0);
+	assert_int_equal(pcap_writer_close(w), 0);
+	pcap_reader_close(r);
+	r = reader_open();
+	next_is(r, 100, 7);
+	pcap_reader_close(r);
+}
+
+/* ---- events ---- */
+
+static const struct rpmsg_record event = {
+	.type = RPMSG_RECORD_DROP,
+	.time_ns = UINT64_C(1700000000123456789),
+	.dir = RPMSG_R2H,
+	.src = RPMSG_ADDR_ANY,
+	.dst = 0x401,
+	.value = 0x11223344,
+	.count = UINT64_C(0x0102030405060708),
+	.duration_ns = UINT64_C(0x1112131415161718),
+	.text = "cat",
+};
+
+static const uint8_t event_packet[] = {
+	/* clang-format off */
+	0x00, 0x0c, 0x00, 0x08, 'r', 'p', 'm', 's', 'g', 'e', 'v', 0x00,
+	0x00, 0x23, 0x00, 0x04, 0x00, 0x00, 0x00, 0x01,
+	0x00, 0x00, 0x00, 0x00,
+	0xff, 0xff, 0xff, 0xff, 0x01, 0x04, 0x00, 0x00,
+	0x00, 0x00, 0x00, 0x00, 24 + 3, 0x00, RPMSG_RECORD_DROP, 0x00,
+	0x44, 0x33, 0x22, 0x11, 0x00, 0x00, 0x00, 0x00,
+	0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,
+	0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
+	'c', 'a', 't',
+	/* clang-format on */
+};
+
+static void events_are_packets(void **state)
+{
+	uint8_t bytes[PCAP_PACKET_MAX];
+
+	(void)state;
+	assert_int_equal(pcap_packet_build(&event, bytes), sizeof(event_packet));
+	assert_int_equal(pcap_packet_length(&event), sizeof(event_packet));
+	assert_memory_equal(bytes, event_packet, sizeof(event_packet));
+}
+
+static void the_text_of_an_event_is_limited(void **state)
+{
+	uint8_t bytes[PCAP_PACKET_MAX];
+	struct rpmsg_record e = event;
+	char text[300];
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	e.text = text;
+	assert_int_equal(pcap_packet_build(&e, bytes), 64 + 255);
+	e.text = NULL;
+	assert_int_equal(pcap_packet_build(&e, bytes), 64);
+}
+
+static void events_are_read_in_their_place(void **state)
+{
+	struct pcap_writer *w = writer_open(file);
 	struct pcap_reader *r;
 	struct rpmsg_record m;
 	char error[256];
-	size_t n;
 
 	(void)state;
+	pcap_writer_set_snaplen(w, 1); /* not for events */
 	assert_int_equal(pcap_writer_put(w, &record), 0);
+	assert_int_equal(pcap_writer_need(w, &event), PACKET_HEADER + sizeof(event_packet));
+	assert_int_equal(pcap_writer_put(w, &event), 0);
 	assert_int_equal(pcap_writer_put(w, &record), 0);
 	assert_int_equal(pcap_writer_close(w), 0);
-	n = read_file(bytes, sizeof(bytes));
-	memcpy(bytes + FILE_HEADER + PACKET_HEADER + 4, "rpmsgev", 8);
-	bytes[n - 5 - 4] ^= 1; /* in the second: its length */
-	write_file(bytes, n);
-	r = reader_open();
-	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), -EPROTO);
-	assert_non_null(strstr(error, "packet 2 "));
-	pcap_reader_close(r);
-	bytes[n - 5 - 4] ^= 1;
-	write_file(bytes, n);
 	r = reader_open();
 	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
-	assert_int_equal(m.seq, 0);
+	assert_int_equal(m.type, RPMSG_RECORD_MESSAGE);
+	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
+	assert_int_equal(m.seq, 1); /* of the next message */
+	assert_int_equal(m.time_ns, event.time_ns);
+	assert_int_equal(m.type, RPMSG_RECORD_DROP);
+	assert_int_equal(m.dir, RPMSG_R2H);
+	assert_int_equal(m.src, RPMSG_ADDR_ANY);
+	assert_int_equal(m.dst, 0x401);
+	assert_int_equal(m.value, event.value);
+	assert_int_equal(m.count, event.count);
+	assert_int_equal(m.duration_ns, event.duration_ns);
+	assert_string_equal(m.text, "cat");
+	assert_int_equal(m.len, 0);
+	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
+	assert_int_equal(m.seq, 1);
 	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 0);
 	pcap_reader_close(r);
+}
+
+/* A kind that is not known yet, and a text that is longer and stranger than ours. */
+static void later_events_are_read(void **state)
+{
+	static uint8_t bytes[sizeof(event_packet) + 100];
+	struct pcap_reader *r;
+	struct rpmsg_record m;
+	char error[256];
+
+	(void)state;
+	memcpy(bytes, event_packet, sizeof(event_packet));
+	bytes[38] = 0x39;
+	bytes[39] = 0x30;
+	bytes[36] += 100;
+	bytes[sizeof(event_packet)] = 0x1b;
+	write_packet(bytes, sizeof(bytes), sizeof(bytes));
+	r = reader_open();
+	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
+	assert_int_equal(m.type, 12345);
+	assert_int_equal(strlen(m.text), 103);
+	assert_memory_equal(m.text, "cat....", 7);
+	pcap_reader_close(r);
+
+	/* cut in its text */
+	write_packet(event_packet, sizeof(event_packet) - 2, sizeof(event_packet));
+	r = reader_open();
+	assert_int_equal(pcap_reader_next(r, &m, error, sizeof(error)), 1);
+	assert_string_equal(m.text, "c");
+	pcap_reader_close(r);
+}
+
+static void events_are_checked(void **state)
+{
+	uint8_t bad[sizeof(event_packet)];
+
+	(void)state;
+	memcpy(bad, event_packet, sizeof(bad));
+	bad[38] = 0;
+	write_packet(bad, sizeof(bad), sizeof(bad));
+	next_refused(-EPROTO, "kind 0");
+	bad[38] = 1;
+	bad[36] = 23;
+	write_packet(bad, 40 + 23, 40 + 23);
+	next_refused(-EPROTO, "without all of its members");
+	write_packet(event_packet, 40 + 23, sizeof(event_packet));
+	next_refused(-EPROTO, "without all of its members");
+	write_packet(event_packet, sizeof(event_packet) - 1, sizeof(event_packet) - 1);
+	next_refused(-EPROTO, "another length");
 }
 
 static void damaged_files_do_no_harm(void **state)
@@ -495,7 +796,7 @@ static void damaged_files_do_no_harm(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(pcap_writer_put(w, &record), 0);
+		assert_int_equal(pcap_writer_put(w, i % 3 ? &record : &event), 0);
 	assert_int_equal(pcap_writer_close(w), 0);
 	size = read_file(good, sizeof(good));
 	srandom(1);
@@ -511,9 +812,11 @@ static void damaged_files_do_no_harm(void **state)
 		write_file(bad, size - (size_t)random() % 100);
 		if (pcap_reader_open(file, &r, error, sizeof(error)))
 			continue;
-		while (pcap_reader_next(r, &m, error, sizeof(error)) == 1)
+		while (pcap_reader_next(r, &m, error, sizeof(error)) == 1) {
 			for (unsigned i = 0; i < m.len; i++)
 				sum += m.data[i];
+			sum += m.type == RPMSG_RECORD_MESSAGE ? 0 : (unsigned)strlen(m.text);
+		}
 		assert_true(sum < size * 255);
 		pcap_reader_close(r);
 	}
@@ -533,11 +836,21 @@ int main(void)
 		TEST(standard_input_is_read),
 		TEST(write_errors_are_reported),
 		TEST(a_failure_stays),
+		TEST(a_full_disk_ends_it_with_a_whole_packet),
+		TEST(no_room_for_a_header),
+		TEST(nothing_is_overwritten_by_create),
+		TEST(nothing_is_torn_between_buffers),
 		TEST(packets_are_checked),
 		TEST(cut_file_is_told),
 		TEST(other_files_are_refused),
 		TEST(other_variants_are_read),
-		TEST(events_are_passed_over),
+		TEST(a_snap_length_cuts_payloads),
+		TEST(what_was_cut_stays_cut),
+		TEST(events_are_packets),
+		TEST(the_text_of_an_event_is_limited),
+		TEST(events_are_read_in_their_place),
+		TEST(later_events_are_read),
+		TEST(events_are_checked),
 		TEST(damaged_files_do_no_harm),
 	};
 

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "served.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <rpmsg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* shm-NAME.sock is where the ends of a shm link meet. */
+int served_filter(const struct dirent *entry)
+{
+	const char *name = entry->d_name, *dot = strrchr(name, '.');
+	char bus[RPMSG_NAME_SIZE + 1];
+	size_t len = dot ? (size_t)(dot - name) : 0;
+
+	if (!dot || strcmp(dot, ".sock") || len >= sizeof(bus) || !strncmp(name, "shm-", 4))
+		return 0;
+	memcpy(bus, name, len);
+	bus[len] = 0;
+	return rpmsg_bus_name_valid(bus);
+}
+
+/* Whether DIR/NAME.sock takes us. EAGAIN: there is somebody, who has a lot to do. */
+static bool answers(const char *dir, const char *name)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int len = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s.sock", dir, name);
+	bool yes;
+	int fd;
+
+	if (len < 0 || (size_t)len >= sizeof(addr.sun_path))
+		return false;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	yes = !connect(fd, (struct sockaddr *)&addr, sizeof(addr)) || errno == EAGAIN;
+	close(fd);
+	return yes;
+}
+
+/* The first directory with a NAME that answers is the one that NAME means. */
+static bool is_first(unsigned i, const char *name)
+{
+	char dir[PATH_MAX];
+
+	while (i--)
+		if (!rpmsg_dir_lookup(i, dir, sizeof(dir)) && answers(dir, name))
+			return false;
+	return true;
+}
+
+static void see_directory(unsigned i, const char *dir, void (*see)(const char *name))
+{
+	struct dirent **entry;
+	int n = scandir(dir, &entry, served_filter, versionsort);
+	char *name;
+
+	for (int j = 0; j < n; j++) {
+		name = entry[j]->d_name;
+		*strrchr(name, '.') = '\0';
+		if (answers(dir, name) && is_first(i, name))
+			see(name);
+		free(entry[j]);
+	}
+	if (n >= 0)
+		free(entry);
+}
+
+void served_each(void (*see)(const char *name))
+{
+	char dir[PATH_MAX];
+
+	for (unsigned i = 0; !rpmsg_dir_lookup(i, dir, sizeof(dir)); i++)
+		see_directory(i, dir, see);
+}
