@@ -16,6 +16,11 @@ enum {
 	KEY_SPLIT,
 	KEY_PING,
 	KEY_MAX_RTT,
+	KEY_REPLAY,
+	KEY_SPEED,
+	KEY_LOOP,
+	KEY_EXPECT_REPLIES,
+	KEY_DRY_RUN,
 };
 
 static const struct argp_option options[] = {
@@ -31,7 +36,7 @@ static const struct argp_option options[] = {
 	{ "lines", 'l', NULL, 0, "each line of standard input or FILE is a message", 0 },
 	{ "split", KEY_SPLIT, "N", OPTION_ARG_OPTIONAL,
 	  "standard input or FILE in messages of up to N bytes (default: what fits)", 0 },
-	{ "count", 'c', "N", 0, "send all messages N times; with --ping stop after N", 0 },
+	{ "count", 'c', "N", 0, "send all messages N times; --ping and --replay stop after N", 0 },
 	{ "interval", 'i', "SEC", 0, "pause between messages (with --ping and no -c: 1)", 0 },
 	{ "try", KEY_TRY, NULL, 0, "do not wait for a transmit buffer: end with 5", 0 },
 	{ NULL, 0, NULL, 0, "What comes back:", 3 },
@@ -44,6 +49,16 @@ static const struct argp_option options[] = {
 	{ "ping", KEY_PING, NULL, 0,
 	  "one message at a time: print how long each answer takes, and a summary", 0 },
 	{ "max-rtt", KEY_MAX_RTT, "MS", 0, "end with 3 if a round trip took longer", 0 },
+	{ NULL, 0, NULL, 0, "A recording again:", 4 },
+	{ "replay", KEY_REPLAY, "FILE", 0,
+	  "send what our side sent in FILE: a capture, a recorder's file, lines of --out log, a "
+	  "kernel's log (-n: only what belongs to that service)", 0 },
+	{ "speed", KEY_SPEED, "FACTOR", 0,
+	  "so many times as fast as it was; max or 0: as fast as possible", 0 },
+	{ "loop", KEY_LOOP, "N", OPTION_ARG_OPTIONAL, "N times (default: for ever)", 0 },
+	{ "expect-replies", KEY_EXPECT_REPLIES, NULL, 0,
+	  "end with 3 if the other side does not answer as it did", 0 },
+	{ "dry-run", KEY_DRY_RUN, NULL, 0, "send nothing, print what would be sent", 0 },
 	{ 0 },
 };
 
@@ -56,6 +71,10 @@ static const char hello[] = "ping";
 
 static void check_target(struct argp_state *state, const struct send_config *cfg)
 {
+	if (cfg->tool.n_bus > 1)
+		argp_error(state, "one bus, not several");
+	if (cfg->replay)
+		return;
 	if (!cfg->name && cfg->dst == RPMSG_ADDR_ANY)
 		argp_error(state, "to whom? -n NAME or -d ADDR");
 	if (cfg->name && cfg->dst != RPMSG_ADDR_ANY)
@@ -64,8 +83,47 @@ static void check_target(struct argp_state *state, const struct send_config *cfg
 		argp_error(state, "-s and --spoof exclude each other");
 	if (cfg->spoof != RPMSG_ADDR_ANY && (cfg->reply || cfg->expect_text || cfg->ping))
 		argp_error(state, "--spoof: answers would go to an address that is not ours");
-	if (cfg->tool.n_bus > 1)
-		argp_error(state, "one bus, not several");
+}
+
+/* What says to whom, what, or what comes back is in the file. */
+static void check_replay(struct argp_state *state, const struct send_config *cfg)
+{
+	const struct {
+		bool given;
+		const char *option;
+	} other[] = {
+		{ cfg->n_args, "PAYLOAD" },
+		{ cfg->dst != RPMSG_ADDR_ANY, "-d" },
+		{ cfg->src != RPMSG_ADDR_ANY, "-s" },
+		{ cfg->spoof != RPMSG_ADDR_ANY, "--spoof" },
+		{ cfg->form == PAYLOAD_HEX, "-x" },
+		{ cfg->form == PAYLOAD_ESCAPES, "-e" },
+		{ cfg->file, "-f" },
+		{ cfg->lines, "-l" },
+		{ cfg->split, "--split" },
+		{ cfg->reply, "--reply" },
+		{ cfg->expect_text, "--expect" },
+		{ cfg->ping, "--ping" },
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
+		if (other[i].given)
+			argp_error(state, "--replay and %s exclude each other", other[i].option);
+	if (cfg->speed_set && cfg->interval_set)
+		argp_error(state, "--speed and -i exclude each other");
+	if (cfg->dry_run && (cfg->loop || cfg->expect_replies))
+		argp_error(state, "--dry-run and --%s exclude each other",
+			   cfg->loop ? "loop" : "expect-replies");
+}
+
+static void check_no_replay(struct argp_state *state, const struct send_config *cfg)
+{
+	const char *option = cfg->speed_set ? "speed" : cfg->loop ? "loop" :
+			     cfg->expect_replies ? "expect-replies" :
+			     cfg->dry_run ? "dry-run" : NULL;
+
+	if (option)
+		argp_error(state, "--%s needs --replay", option);
 }
 
 static void check_answers(struct argp_state *state, const struct send_config *cfg)
@@ -103,7 +161,7 @@ static void check_sources(struct argp_state *state, const struct send_config *cf
 		argp_error(state, "-l and --split exclude each other");
 	if (cfg->split && cfg->form != PAYLOAD_PLAIN)
 		argp_error(state, "--split sends bytes as they are: no -x or -e");
-	if (!stream && !cfg->file && !cfg->n_args && !cfg->ping)
+	if (!stream && !cfg->file && !cfg->n_args && !cfg->ping && !cfg->replay)
 		argp_error(state, "no message: PAYLOAD, -f, -l or --split ('' is the empty message)");
 }
 
@@ -151,7 +209,7 @@ static void read_messages(struct argp_state *state, struct send_config *cfg)
 	size_t bad;
 	int err;
 
-	if (cfg->lines || cfg->split)
+	if (cfg->lines || cfg->split || cfg->replay)
 		return;
 	if (!cfg->n_args) {
 		add_message(state, cfg);
@@ -175,6 +233,39 @@ static void set_reply(struct argp_state *state, struct send_config *cfg, const c
 	cfg->replies = arg ? tool_arg_count(state, "--reply", arg) : 0;
 }
 
+/* A factor has the form of seconds, and nine digits are fine for it. */
+static void set_speed(struct argp_state *state, struct send_config *cfg, const char *arg)
+{
+	cfg->speed_set = true;
+	cfg->speed = strcmp(arg, "max") ? (double)tool_arg_seconds(state, "--speed", arg) / 1e9 : 0;
+}
+
+static error_t parse_replay(int key, char *arg, struct argp_state *state, struct send_config *cfg)
+{
+	switch (key) {
+	case KEY_REPLAY:
+		if (cfg->replay)
+			argp_error(state, "--replay: one file, not several");
+		cfg->replay = arg;
+		return 0;
+	case KEY_SPEED:
+		set_speed(state, cfg, arg);
+		return 0;
+	case KEY_LOOP:
+		cfg->loop = true;
+		cfg->rounds = arg ? tool_arg_count(state, "--loop", arg) : 0;
+		return 0;
+	case KEY_EXPECT_REPLIES:
+		cfg->expect_replies = true;
+		return 0;
+	case KEY_DRY_RUN:
+		cfg->dry_run = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t parse_answer(int key, char *arg, struct argp_state *state, struct send_config *cfg)
 {
 	switch (key) {
@@ -196,7 +287,7 @@ static error_t parse_answer(int key, char *arg, struct argp_state *state, struct
 		cfg->max_rtt_ns = tool_arg_ms(state, "--max-rtt", arg);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_replay(key, arg, state, cfg);
 	}
 }
 
@@ -263,6 +354,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		check_target(state, cfg);
+		if (cfg->replay)
+			check_replay(state, cfg);
+		else
+			check_no_replay(state, cfg);
 		check_answers(state, cfg);
 		check_sources(state, cfg);
 		read_expected(state, cfg);
@@ -299,9 +394,12 @@ static enum tool_exit drop_queued(struct session *s)
 
 static enum tool_exit run(struct session *s, const struct send_config *cfg)
 {
-	enum tool_exit code = session_open(s, cfg);
+	enum tool_exit code;
 	bool answers = cfg->reply || cfg->expect_text || cfg->ping;
 
+	if (cfg->replay)
+		return replay_run(s, cfg);
+	code = session_open(s, cfg);
 	if (!code && !run_stopped())
 		code = target_bind(s);
 	if (!code && !run_stopped())
@@ -323,6 +421,7 @@ int main(int argc, char **argv)
 		.src = RPMSG_ADDR_ANY,
 		.spoof = RPMSG_ADDR_ANY,
 		.count = 1,
+		.speed = 1,
 		.max_rtt_ns = -1,
 	};
 	static struct session s;
@@ -335,7 +434,7 @@ int main(int argc, char **argv)
 		tool_error("cannot handle signals: %s", rpmsg_strerror(err));
 		return TOOL_FAIL;
 	}
-	if (cfg.reply || cfg.ping)
+	if (cfg.reply || cfg.ping || cfg.dry_run)
 		run_watch_stdout();
 	code = run(&s, &cfg);
 	session_close(&s);

@@ -5,6 +5,7 @@
  * session.c  bus, deadline, waiting     target.c  to whom, from which endpoint
  * transmit.c one message out            answer.c  what comes back
  * batch.c    messages one after another ping.c    one at a time, with its round trip
+ * replay.c   a recording again: see replay.h
  */
 #ifndef RPMSG_SEND_H
 #define RPMSG_SEND_H
@@ -43,6 +44,14 @@ struct send_config {
 	struct payload expect;
 	bool ping;
 	int64_t max_rtt_ns; /* -1: none */
+
+	const char *replay; /* file, or NULL */
+	double speed;       /* times as fast as recorded; 0: as fast as possible */
+	bool speed_set;
+	bool loop;
+	uint64_t rounds;    /* of loop; 0: for ever */
+	bool expect_replies;
+	bool dry_run;
 };
 
 struct session {
@@ -54,10 +63,12 @@ struct session {
 	int64_t deadline; /* of -t; NUMBER_FOREVER if it was not given */
 	bool down;
 	bool withdrawn;   /* the channel that ept is on */
+	bool changed;     /* a channel came or went */
 
 	struct rpmsg_endpoint *ept;
 	struct rpmsg_device *channel; /* or NULL */
 	uint32_t dst;
+	const char *service; /* which dst belongs to, or NULL */
 	uint64_t sent;
 
 	struct format fmt;
@@ -112,9 +123,11 @@ int answer_received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 /* Tells what was not an answer. */
 void answer_summary(const struct session *s);
 
-/* ---- batch.c, ping.c ---- */
+/* ---- batch.c, ping.c, replay.c ---- */
 
 enum tool_exit batch_run(struct session *s);
 enum tool_exit ping_run(struct session *s);
+/* Opens the session too, once the file has turned out to be there. */
+enum tool_exit replay_run(struct session *s, const struct send_config *cfg);
 
 #endif

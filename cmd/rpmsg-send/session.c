@@ -12,6 +12,8 @@ static void on_event(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 	struct session *s = arg;
 
 	(void)bus;
+	if (event->type == RPMSG_EVENT_ANNOUNCE || event->type == RPMSG_EVENT_WITHDRAW)
+		s->changed = true;
 	if (event->type == RPMSG_EVENT_DOWN)
 		s->down = true;
 	else if (event->type == RPMSG_EVENT_WITHDRAW && s->channel && event->rpdev == s->channel)
@@ -41,6 +43,7 @@ enum tool_exit session_open(struct session *s, const struct send_config *cfg)
 
 	s->cfg = cfg;
 	s->dst = cfg->dst;
+	s->service = cfg->name;
 	s->deadline = run_deadline(cfg->tool.timeout_set ? cfg->tool.timeout_ns : NUMBER_FOREVER);
 	s->fmt = (struct format){
 		.file = stdout,
@@ -74,6 +77,9 @@ void session_close(struct session *s)
 
 int64_t session_deadline(const struct session *s)
 {
+	/* A replay has a duration of its own: -t is for each thing that is awaited. */
+	if (s->cfg->replay)
+		return run_deadline(s->cfg->tool.timeout_ns);
 	return s->cfg->tool.timeout_set ? s->deadline : run_deadline(SEND_AWAIT_NS);
 }
 
