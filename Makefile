@@ -85,7 +85,8 @@ TEST_BINS := $(addprefix $(BUILD)/unit/,$(UNITS)) $(addprefix $(BUILD)/programs/
 BENCH_BINS := $(addprefix $(BUILD)/bench/,$(BENCHES))
 
 .PHONY: all demo demo-linux test test-linux test-long check-asan check-tsan lint fuzz bench \
-	tests install uninstall deps deps-test deps-linux deps-fuzz deps-ci clean FORCE
+	tests install uninstall install-user uninstall-user deps deps-test deps-linux deps-fuzz \
+	deps-ci deps-screens screenshot clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -161,8 +162,9 @@ endef
 $(foreach t,$(TOOLS),$(eval $(call program,$(t),$(call obj,cmd/$(t).c $(wildcard cmd/$(t)/*.c)))))
 $(foreach d,$(DAEMON),$(eval $(call program,$(d),$(call obj,cmd/$(d)/main.c) $(DAEMON_LIB))))
 
-# What tests the daemon's rooms is linked with them.
+# What tests rooms of a program is linked with them.
 $(filter $(BUILD)/unit/test_rpmsgd%,$(TEST_BINS)): $(DAEMON_LIB)
+$(filter $(BUILD)/unit/test_replay%,$(TEST_BINS)): $(call obj,cmd/rpmsg-send/replay_plan.c)
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(COMMON) $(INNER)
 	@mkdir -p $(@D)
 	$(call say,LD)$(LINK) -o $@ $(filter %.o,$^) $(filter $(DAEMON_LIB),$^) $(COMMON) $(INNER) \
@@ -198,6 +200,9 @@ deps-fuzz:
 
 deps-ci:
 	@tests/deps.sh build test ci
+
+deps-screens:
+	@tests/deps.sh build test screens
 
 # ---- tests ----
 
@@ -255,12 +260,28 @@ demo-linux: deps-linux
 	$(Q)tests/linux/kernel.sh
 	$(Q)BUILD='$(abspath $(BUILD))' tests/linux/demo.sh
 
+# The picture in README.md.
+screenshot: deps-screens
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD='$(abspath $(BUILD))' tests/screenshot.sh
+
 lint: deps-ci
 	$(Q)tests/lint.sh
 
 # ---- install ----
 
 TOOL_NAMES := $(TOOLS) $(DAEMON)
+
+# Wireshark looks for programs and scripts in its own folders alone. Below LIBDIR they are
+# where one user's are looked for if PREFIX is ~/.local; for a PREFIX of the whole system
+# it is the installed Wireshark that knows.
+# $(call wireshark_folder,ITS WORD FOR IT,ITS NAME)
+wireshark_folder = $(or $(if $(filter /usr /usr/local,$(PREFIX)),$(or \
+	$(shell tshark -G folders 2>/dev/null | sed -nE 's/^(Global )?$(1):[[:space:]]*//p'), \
+	$(firstword $(wildcard /usr/lib/*/wireshark/$(2) /usr/lib*/wireshark/$(2) \
+		/usr/libexec/wireshark/$(2))))),$(LIBDIR)/wireshark/$(2))
+EXTCAPDIR ?= $(call wireshark_folder,Extcap path,extcap)
+LUADIR ?= $(call wireshark_folder,Lua Plugins,plugins)
 
 BASH_DIR := $(DATADIR)/bash-completion/completions
 ZSH_DIR := $(DATADIR)/zsh/site-functions
@@ -279,8 +300,11 @@ FILES := 644:lib/rpmsg.h:$(INCLUDEDIR)/rpmsg.h \
 	$(call to_dir,completions/zsh/*,$(ZSH_DIR)) \
 	$(call to_dir,completions/fish/*.fish,$(FISH_DIR)/vendor_completions.d) \
 	$(call to_dir,completions/fish/functions/*,$(FISH_DIR)/vendor_functions.d)
-LINKS := $(SONAME):$(LIBDIR)/librpmsg.so $(notdir $(SO)):$(LIBDIR)/$(SONAME) \
-	$(foreach t,$(TOOL_NAMES),rpmsg-tools:$(BASH_DIR)/$(t))
+link_from = $(shell realpath -m --relative-to='$(1)' '$(2)'):$(1)/$(notdir $(2))
+LINKS = $(SONAME):$(LIBDIR)/librpmsg.so $(notdir $(SO)):$(LIBDIR)/$(SONAME) \
+	$(foreach t,$(TOOL_NAMES),rpmsg-tools:$(BASH_DIR)/$(t)) \
+	$(foreach d,$(EXTCAPDIR),$(call link_from,$(d),$(BINDIR)/rpmsg-extcap)) \
+	$(foreach d,$(LUADIR),$(call link_from,$(d),$(DATADIR)/rpmsg/rpmsg.lua))
 
 field = $(word $(1),$(subst :, ,$(2)))
 quoted = '$(DESTDIR)$(1)'
@@ -288,12 +312,22 @@ quoted = '$(DESTDIR)$(1)'
 install: all
 	$(Q)set -e; $(foreach f,$(FILES),$(INSTALL) -D -m $(call field,1,$(f)) $(call field,2,$(f)) \
 		$(call quoted,$(call field,3,$(f)));) \
-	$(foreach l,$(LINKS),ln -sf $(call field,1,$(l)) $(call quoted,$(call field,2,$(l)));)
+	$(foreach l,$(LINKS),mkdir -p $(call quoted,$(dir $(call field,2,$(l)))); \
+		ln -sf $(call field,1,$(l)) $(call quoted,$(call field,2,$(l)));)
 
 uninstall:
 	$(Q)rm -f $(foreach f,$(FILES),$(call quoted,$(call field,3,$(f)))) \
 		$(foreach l,$(LINKS),$(call quoted,$(call field,2,$(l))))
 	$(Q)rmdir $(call quoted,$(DATADIR)/rpmsg) 2>/dev/null || true
+
+# For one user, who need not be root. Wireshark 4.0 looks for extcaps among the configuration,
+# later ones in ~/.local/lib.
+USER_PREFIX := $(HOME)/.local
+USER_CONFIG := $(or $(XDG_CONFIG_HOME),$(HOME)/.config)
+install-user uninstall-user: %-user:
+	$(Q)$(MAKE) --no-print-directory $* PREFIX='$(USER_PREFIX)' \
+		LUADIR='$(USER_PREFIX)/lib/wireshark/plugins' \
+		EXTCAPDIR='$(USER_PREFIX)/lib/wireshark/extcap $(USER_CONFIG)/wireshark/extcap'
 
 clean:
 	rm -rf $(BUILD)

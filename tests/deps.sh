@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# deps.sh KIND...: sees to it that what KIND (build, test, ci, linux, fuzz) needs is there.
+# deps.sh KIND...: sees to it that what KIND (build, test, ci, linux, fuzz, screens) needs is there.
 # With apt-get it installs what is missing; elsewhere it says what to install.
 set -eu
 
@@ -29,6 +29,8 @@ needs()
 	test  strace          strace
 	test  valgrind        valgrind
 	test  bsdutils        script
+	test  openssh-client  ssh
+	test  openssh-server  /usr/sbin/sshd
 	ci    clang           clang
 	ci    cppcheck        cppcheck
 	ci    shellcheck      shellcheck
@@ -39,6 +41,12 @@ needs()
 	linux bc              bc
 	linux kmod            modprobe
 	linux perl-base       perl
+	screens wireshark     wireshark
+	screens xvfb          Xvfb
+	screens xdotool       xdotool
+	screens imagemagick   import
+	screens optipng       optipng
+	screens fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf
 	fuzz  clang           clang
 	fuzz  libclang-rt-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 	EOF
@@ -99,6 +107,12 @@ fi
 echo "installing: $packages" >&2
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update </dev/null >&2
 packages=$(missing "$@" | chosen | tr '\n' ' ')
+case " $packages " in
+*' openssh-server '*)
+	# Only its program is wanted: tests must not open this machine to the network.
+	[ ! -d /run/systemd/system ] || $as_root systemctl mask ssh.service ssh.socket >&2
+	;;
+esac
 # shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive \
 	apt-get -q -y --no-install-recommends install $packages </dev/null >&2

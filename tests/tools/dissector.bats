@@ -1,43 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# The Wireshark dissector, on captures written by the tools' own writer.
+# The Wireshark dissector on messages, in captures written by the tools' own writer.
 
 load ../lib/common
+load ../lib/tshark
 
 setup()
 {
 	common_setup
-	LUA=(-X "lua_script:$TOP/lib/record/rpmsg.lua")
-	# no preferences, plugins or recent files of whoever runs this
-	export HOME=$PWD XDG_CONFIG_HOME=$PWD/config WIRESHARK_CONFIG_DIR=$PWD/wireshark
-}
-
-# capture: makes a.pcap from the description on stdin
-capture()
-{
-	"$BUILD/programs/gen_capture" a.pcap
-}
-
-# decode ARG...: tshark over a.pcap; any error of the script is a failure
-decode()
-{
-	timeout 60 tshark "${LUA[@]}" -r a.pcap "$@" 2>tshark.err >tshark.out ||
-		fail "tshark: $(cat tshark.err)"
-	run cat tshark.out
-	refute_output --partial 'Lua Error'
-	run cat tshark.err
-	refute_output --partial 'Lua'
-	run cat tshark.out
-}
-
-# fields FIELD...: their values, a packet a line, joined by "|"
-fields()
-{
-	local -a args=()
-	local field
-	for field in "$@"; do
-		args+=(-e "$field")
-	done
-	decode -T fields -E 'separator=|' "${args[@]}"
+	tshark_setup
 }
 
 @test "the file is a pcap with nanoseconds and link type 252" {
@@ -45,6 +15,29 @@ fields()
 	run capinfos -t -E a.pcap
 	assert_output --partial 'nanosecond pcap'
 	assert_output --partial 'Wireshark Upper PDU export'
+}
+
+@test "the bytes that rpmsg-pcap(5) shows are a capture" {
+	sed -n '/^4d 3c/,/^\./p' "$TOP/man/rpmsg-pcap.5" | grep -v '^\.' | tr -d ' \n' >hex
+	: >a.pcap
+	poke 0 "$(cat hex)"
+	assert_equal "$(stat -c %s a.pcap)" $((FIRST + 16 + 5))
+	fields _ws.col.Info
+	assert_output 'h>r 0x400 > 0x1e, 5 bytes: hello'
+	run -0 --separate-stderr rpmsg-listen -r a.pcap -o raw
+	assert_output hello
+}
+
+@test "rpmsg-pcap(5) names every field, expert info and preference" {
+	local name kinds='up|down|reset|no_recipient|no_buffer|buffer|stall|drop|refused|malformed|lost'
+	tshark -G fields "${LUA[@]}" 2>tshark.err | awk -F'\t' '$5 ~ /^rpmsg/ { print $3 }' >names
+	tshark -G defaultprefs "${LUA[@]}" 2>>tshark.err | sed -n 's/^#\(rpmsg[^:]*\):.*/\1/p' >>names
+	assert [ "$(grep -c . names)" -ge 50 ]
+	sed -E "/^rpmsgev\\.($kinds)\$/d" names >others
+	assert_equal "$(($(grep -c . names) - $(grep -c . others)))" 11
+	while read -r name; do
+		grep -Eq "(^|[ :])${name//./\\.}([ :]|\$)" "$TOP/man/rpmsg-pcap.5" || fail "not in the manual: $name"
+	done <others
 }
 
 @test "header fields, direction and time" {
@@ -63,9 +56,8 @@ fields()
 
 @test "any bytes in the header are shown as they are" {
 	capture <<<'h>r 0x400 30 68656c6c6f'
-	# reserved and flags of the only packet
-	printf '\1\2\3\4' | dd of=a.pcap bs=1 seek=72 conv=notrunc status=none
-	printf '\5\6' | dd of=a.pcap bs=1 seek=78 conv=notrunc status=none
+	poke $((FIRST + 8)) 01020304
+	poke $((FIRST + 14)) 0506
 	fields rpmsg.reserved rpmsg.flags rpmsg.len
 	assert_output '0x04030201|0x0605|5'
 }
@@ -153,45 +145,239 @@ services_expected()
 	assert_line --index 4 '||0a'
 }
 
+@test "empty messages and the longest are decoded whole" {
+	capture <<-'EOF'
+		h>r 0x400 0x401
+		h>r 0x400 0x401 x65519
+		h>r 0x400 0x401 x65535
+	EOF
+	fields rpmsg.len data.len
+	assert_output "$(printf '%s\n' '0|' '65519|65519' '65535|65535')"
+	decode -T fields -e data.data
+	assert_equal "$(sed -n 2p tshark.out)" \
+		"$(for ((i = 0; i < 65519; i++)); do printf '%02x' $((i % 256)); done)"
+}
+
+@test "Info and the address columns say who, how much and what" {
+	capture <<-'EOF'
+		h>r 0x400 0x1e 68656c6c6f
+		announce r 0x401 echo
+		h>r 0x400 0x401 68656c6c6f0a
+		r>h 0x401 0x400 00010203
+		h>r 0x400 0x401
+		h>r 0x400 0x401 x17
+	EOF
+	fields _ws.col.Source _ws.col.Destination _ws.col.Protocol _ws.col.Info
+	diff - tshark.out <<-'EOF'
+		0x400|0x1e|rpmsg|h>r 0x400 > 0x1e, 5 bytes: hello
+		0x401|0x35|rpmsg|r>h announce echo addr 0x401
+		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 6 bytes: hello
+		0x401 (echo)|0x400|rpmsg|r>h 0x401 (echo) > 0x400, 4 bytes: 00010203
+		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 0 bytes
+		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 17 bytes: 000102030405060708090a0b0c0d0e0f...
+	EOF
+	fields rpmsg.src.service rpmsg.dst.service
+	assert_output "$(printf '%s\n' '|' '|' '|echo' 'echo|' '|echo' '|echo')"
+}
+
+# Two conversations at once, one of them with two requests under way; an answer to nobody.
+conversation()
+{
+	cat <<-'EOF'
+		r>h 0x1e 0x400 00
+		h>r 0x400 0x1e 01
+		h>r 0x400 0x1e 02
+		h>r 0x401 0x1e 03
+		r>h 0x1e 0x400 01
+		r>h 0x1e 0x401 03
+		r>h 0x1e 0x400 02
+		r>h 0x1e 0x400 04
+	EOF
+}
+
+@test "a response is linked with its request, and says how long it took" {
+	conversation | capture
+	decode -2 -T fields -E 'separator=|' -e frame.number -e rpmsg.request_in -e rpmsg.response_in \
+		-e rpmsg.response_time
+	diff - tshark.out <<-'EOF'
+		1|||
+		2||5|
+		3||7|
+		4||6|
+		5|2||3.000000003
+		6|4||2.000000002
+		7|3||4.000000004
+		8|||
+	EOF
+	# in one pass nobody knows the future, but the past
+	fields rpmsg.request_in rpmsg.response_in
+	assert_line --index 4 '2|'
+	decode -Y 'rpmsg.response_time > 2.5' -T fields -e frame.number
+	assert_output "$(printf '5\n7')"
+}
+
+@test "who asks is whoever talks to the service, else to the fixed address, else the first" {
+	capture <<-'EOF'
+		r>h 0x401 0x400 00
+		announce r 0x401 echo
+		r>h 0x401 0x400 01
+		h>r 0x400 0x401 02
+		r>h 0x401 0x400 03
+		r>h 0x500 0x1e 04
+		h>r 0x1e 0x500 05
+		h>r 0x600 0x700 06
+		r>h 0x700 0x600 07
+	EOF
+	decode -T fields -E 'separator=|' -e frame.number -e rpmsg.request_in
+	run grep '|.' tshark.out
+	assert_output "$(printf '%s\n' '5|4' '7|6' '9|8')"
+}
+
+@test "expert infos of messages: who is announced twice, withdrawn, too long" {
+	capture <<-'EOF'
+		announce r 0x401 one
+		announce r 0x401 one
+		announce r 0x401 two
+		announce h 0x401 two
+		h>r 0x400 0x401 00
+		destroy r 0x401 two
+		h>r 0x400 0x401 00
+		r>h 0x401 0x400 00
+		h>r 0x400 0x401 00
+		h>r 0x400 0x401 x496
+		h>r 0x400 0x401 x497
+		destroy h 0x401 two
+		announce h 0x401 two
+		r>h 0x500 0x401 00
+	EOF
+	experts
+	diff - <(printf '%s\n' "$output") <<-'EOF'
+		2|Announced again, and not withdrawn before
+		3|Address is announced for another service
+		7|Message to service two, withdrawn in frame 6
+		11|Payload is longer than 496 bytes
+	EOF
+	decode -o rpmsg.max_payload:0 -Y rpmsg.oversize -T fields -e frame.number
+	assert_output ''
+	decode -o rpmsg.max_payload:495 -Y rpmsg.oversize -T fields -e frame.number
+	assert_output "$(printf '10\n11')"
+}
+
 @test "what is malformed is said, and nothing of it is learned" {
 	capture <<-'EOF'
 		h>r 0x400 30 68656c6c6f
 		h>r 0x400 0x35 0102
 		h>r 0x400 0x35
 		announce r 0xffffffff any
+		h>r 0x400 0xffffffff 00
+		h>r 0x400 0x35 x41
+		h>r 0x400 0x35 x39
 	EOF
-	printf '\4' | dd of=a.pcap bs=1 seek=76 conv=notrunc status=none
-	fields _ws.expert.message
-	assert_line --index 0 'Payload length is not what was captured'
-	assert_line --index 1 'Name service message is not 40 bytes long'
-	assert_line --index 2 'Name service message is not 40 bytes long'
-	assert_line --index 3 'Service at an address that nobody can have'
-
-	editcap -s 30 a.pcap cut.pcap
-	mv cut.pcap a.pcap
-	fields _ws.expert.message
-	assert_line --index 0 'Shorter than an rpmsg header'
+	poke $((FIRST + 12)) 04
+	experts
+	diff - <(printf '%s\n' "$output") <<-'EOF'
+		1|Payload length is not what was captured
+		2|Name service message is not 40 bytes long
+		3|Name service message is not 40 bytes long
+		4|Service at an address that nobody can have
+		6|Name service message is not 40 bytes long|Service name is empty or has no end
+		7|Name service message is not 40 bytes long
+	EOF
+	decode -Y rpmsg.service -T fields -e frame.number
+	assert_output ''
 }
 
 @test "a name without end or text is shown safely" {
 	capture <<<'announce r 0x401 0123456789012345678901234567890'
 	# the last byte of the name, and an escape within it
-	printf '\377' | dd of=a.pcap bs=1 seek=111 conv=notrunc status=none
-	printf '\33' | dd of=a.pcap bs=1 seek=81 conv=notrunc status=none
+	poke $((FIRST + 16 + 31)) ff
+	poke $((FIRST + 16 + 1)) 1b
 	fields rpmsg.ns.name _ws.expert.message
 	assert_output '0.23456789012345678901234567890.|Service name is empty or has no end'
 }
 
-@test "random damage raises no error of the script" {
-	local n seed
-	for _ in {1..20}; do services_described; done | capture
-	n=$(capinfos -T -r -c -m a.pcap | cut -d, -f2)
-	assert_equal "$n" 260
-	for seed in 1 2 3; do
-		editcap --seed "$seed" -E 0.1 a.pcap damaged.pcap
-		timeout 60 tshark "${LUA[@]}" -r damaged.pcap -V >tshark.out 2>tshark.err
-		assert_equal "$(grep -c '^Frame ' tshark.out)" 260
-		run grep -h 'Lua Error' tshark.out tshark.err
-		refute_output
-	done
+@test "a direction that is none is shown as such" {
+	conversation | capture
+	poke $((FIRST - 5)) 07
+	fields rpmsg.src rpmsg.dst _ws.col.Info
+	assert_line --index 0 '0x0000001e|0x00000400|?>? 0x1e > 0x400, 1 bytes: 00'
+}
+
+@test "the preference names dissectors by service, pattern and address" {
+	capture <<-'EOF'
+		announce r 0x401 json-rpc
+		h>r 0x400 0x401 7b2261223a317d
+		r>h 0x401 0x400 5b5d
+		h>r 0x400 0x1e 5b5d
+		r>h 0x1e 0x400 5b5d
+		h>r 0x400 0x1f 5b5d
+	EOF
+	decode -o 'rpmsg.payloads:js?n*=json, 0x1e = json' -T fields -e frame.protocols -e _ws.col.Info
+	assert_line --index 1 --regexp \
+		'^exported_pdu:rpmsg:json.*h>r 0x400 > 0x401 \(json-rpc\), 7 bytes: JavaScript Object Notation'
+	assert_line --index 2 --regexp '^exported_pdu:rpmsg:json'
+	assert_line --index 3 --regexp '^exported_pdu:rpmsg:json'
+	assert_line --index 4 --regexp '^exported_pdu:rpmsg:json'
+	assert_line --index 5 --regexp '^exported_pdu:rpmsg:data'
+	# a pattern is no regular expression and matches whole names
+	decode -o 'rpmsg.payloads:json=json,js.n*=json,json+rpc=json' -Y json
+	assert_output ''
+}
+
+@test "what is wrong in the preference is said once, and the rest of it holds" {
+	conversation | capture
+	decode -o 'rpmsg.payloads:foo, 30=json, x=nonesuch' -T fields -e frame.number -e frame.protocols \
+		-e rpmsg.payloads.wrong -e _ws.expert.message
+	assert_line --index 0 --partial '"foo" is not NAME=DISSECTOR or ADDRESS=DISSECTOR'
+	assert_line --index 0 --partial 'no dissector has the name "nonesuch"'
+	assert_equal "$(grep -c 'rpmsg.payloads' tshark.out)" 1
+	assert_equal "$(grep -c 'exported_pdu:rpmsg:json' tshark.out)" 8
+	assert_equal "$(grep -c 'rpmsg.payloads: "foo"' tshark.err)" 1
+}
+
+# numbers: the table of statistics, its words joined by one blank
+numbers()
+{
+	run awk '{ $1 = $1; print }' tshark.out
+}
+
+@test "statistics by service: messages and bytes of both directions, response times" {
+	{
+		echo 'announce r 0x401 echo'
+		echo 'h>r 0x400 0x401 0102'
+		echo 'r>h 0x401 0x400 010203'
+		conversation
+		echo 'event stall r>h 0x401 0x400 7 1 0'
+	} | capture
+	decode -q -X lua_script1:stats
+	numbers
+	diff - <(printf '%s\n' "${lines[@]}") <<-'EOF'
+		rpmsg by service, times in seconds
+		messages h>r bytes r>h bytes
+		echo 1 2 1 3
+		name service 0 0 1 40
+		remote 0x1e 3 3 5 5
+		responses after count min avg max
+		echo 1 1.000000 1.000000 1.000000
+		remote 0x1e 3 2.000000 3.000000 4.000000
+		events count
+		stall 1
+	EOF
+	mv tshark.out expected
+	decode -q -o rpmsg.statistics:TRUE
+	run diff expected tshark.out
+	assert_success
+	# a read filter chooses, and the capture's own end is not repeated
+	decode -2 -R 'rpmsg.service == "echo"' -q -X lua_script1:stats
+	numbers
+	assert_line 'echo 1 2 1 3'
+	refute_line --partial 0x1e
+	decode -q
+	assert_output ''
+}
+
+@test "tshark's own statistics work with the fields" {
+	conversation | capture
+	decode -q -z 'io,stat,0,AVG(rpmsg.response_time)rpmsg.response_time,rpmsg.dst == 0x1e'
+	assert_output --regexp '3\.000000 \| +3 \|'
 }

@@ -4,7 +4,7 @@
 
 load ../lib/common
 
-TOOLS="rpmsg-send rpmsg-listen rpmsg-ns rpmsgd"
+TOOLS="rpmsg-send rpmsg-listen rpmsg-ns rpmsgd rpmsg-extcap"
 
 # Each of these prints the long options of a tool, one a line, sorted.
 
@@ -176,12 +176,16 @@ run_examples()
 	run_examples rpmsg-ns.1
 }
 
+@test "the examples of rpmsg-extcap(1) work" {
+	run_examples rpmsg-extcap.1
+}
+
 @test "the examples of rpmsgd(8) work" {
 	run_examples rpmsgd.8
 }
 
-@test "the examples of rpmsg-capture(5) work" {
-	run_examples rpmsg-capture.5
+@test "the examples of rpmsg-pcap(5) work" {
+	run_examples rpmsg-pcap.5
 }
 
 @test "the example of librpmsg(3) compiles and serves" {
