@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bus.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -223,41 +222,38 @@ static bool in_set(const struct bus_set *set, const char *name)
 	return false;
 }
 
-/* Opens what is served in one directory. A socket that nobody listens on is passed over. */
-static enum tool_exit add_directory(const struct tool_config *config, const char *dir,
-				    struct bus_set *set)
-{
-	struct rpmsg_bus_options options = options_for(config);
-	enum tool_exit code = TOOL_OK;
-	struct rpmsg_bus *bus;
-	struct dirent **entry;
-	int n = scandir(dir, &entry, served_filter, versionsort);
-	char *name;
+struct add {
+	const struct tool_config *config;
+	struct bus_set *set;
+	enum tool_exit code; /* of the first that failed */
+};
 
-	for (int i = 0; i < n; i++) {
-		name = entry[i]->d_name;
-		*strrchr(name, '.') = 0;
-		if (!code && !in_set(set, name)) {
-			bus = rpmsg_bus_open(name, &options);
-			if (bus)
-				code = add_bus(set, bus);
-			else if (errno != ENOENT)
-				code = open_failed(config, name);
-		}
-		free(entry[i]);
-	}
-	if (n >= 0)
-		free(entry);
-	return code;
+/* Opens what is served there. A socket that nobody listens on is passed over. */
+static void add_served(void *arg, const char *dir, const char *name)
+{
+	struct add *add = arg;
+	struct rpmsg_bus_options options = options_for(add->config);
+	struct rpmsg_bus *bus;
+
+	(void)dir;
+	if (add->code || in_set(add->set, name))
+		return;
+	bus = rpmsg_bus_open(name, &options);
+	if (bus)
+		add->code = add_bus(add->set, bus);
+	else if (errno != ENOENT)
+		add->code = open_failed(add->config, name);
 }
 
 static enum tool_exit add_all(const struct tool_config *config, struct bus_set *set)
 {
-	enum tool_exit code = TOOL_OK;
+	struct add add = { .config = config, .set = set };
+	enum tool_exit code;
 	char dir[PATH_MAX];
 
-	for (unsigned i = 0; !code && !rpmsg_dir_lookup(i, dir, sizeof(dir)); i++)
-		code = add_directory(config, dir, set);
+	for (unsigned i = 0; !add.code && !rpmsg_dir_lookup(i, dir, sizeof(dir)); i++)
+		served_sockets(dir, add_served, &add);
+	code = add.code;
 	if (!code && !set->n) {
 		tool_error("no bus is served");
 		code = TOOL_NOT_FOUND;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "served.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <rpmsg.h>
@@ -12,7 +13,7 @@
 #include <unistd.h>
 
 /* shm-NAME.sock is where the ends of a shm link meet. */
-int served_filter(const struct dirent *entry)
+static int is_socket_name(const struct dirent *entry)
 {
 	const char *name = entry->d_name, *dot = strrchr(name, '.');
 	char bus[RPMSG_NAME_SIZE + 1];
@@ -23,6 +24,21 @@ int served_filter(const struct dirent *entry)
 	memcpy(bus, name, len);
 	bus[len] = 0;
 	return rpmsg_bus_name_valid(bus);
+}
+
+void served_sockets(const char *dir, void (*see)(void *arg, const char *dir, const char *name),
+		    void *arg)
+{
+	struct dirent **entry;
+	int n = scandir(dir, &entry, is_socket_name, versionsort);
+
+	for (int i = 0; i < n; i++) {
+		*strrchr(entry[i]->d_name, '.') = '\0';
+		see(arg, dir, entry[i]->d_name);
+		free(entry[i]);
+	}
+	if (n >= 0)
+		free(entry);
 }
 
 /* Whether DIR/NAME.sock takes us. EAGAIN: there is somebody, who has a lot to do. */
@@ -54,27 +70,24 @@ static bool is_first(unsigned i, const char *name)
 	return true;
 }
 
-static void see_directory(unsigned i, const char *dir, void (*see)(const char *name))
-{
-	struct dirent **entry;
-	int n = scandir(dir, &entry, served_filter, versionsort);
-	char *name;
+struct look {
+	void (*see)(const char *name);
+	unsigned i; /* of the directory */
+};
 
-	for (int j = 0; j < n; j++) {
-		name = entry[j]->d_name;
-		*strrchr(name, '.') = '\0';
-		if (answers(dir, name) && is_first(i, name))
-			see(name);
-		free(entry[j]);
-	}
-	if (n >= 0)
-		free(entry);
+static void see_served(void *arg, const char *dir, const char *name)
+{
+	const struct look *look = arg;
+
+	if (answers(dir, name) && is_first(look->i, name))
+		look->see(name);
 }
 
 void served_each(void (*see)(const char *name))
 {
+	struct look look = { .see = see };
 	char dir[PATH_MAX];
 
-	for (unsigned i = 0; !rpmsg_dir_lookup(i, dir, sizeof(dir)); i++)
-		see_directory(i, dir, see);
+	for (; !rpmsg_dir_lookup(look.i, dir, sizeof(dir)); look.i++)
+		served_sockets(dir, see_served, &look);
 }

@@ -3,10 +3,9 @@
 #ifndef CMD_SERVED_H
 #define CMD_SERVED_H
 
-#include <dirent.h>
-
-/* For scandir: whether a file is called as a bus's socket is, NAME.sock. */
-int served_filter(const struct dirent *entry);
+/* Calls see with each NAME that has a socket in dir, served or left over, in order. */
+void served_sockets(const char *dir, void (*see)(void *arg, const char *dir, const char *name),
+		    void *arg);
 
 /*
  * Calls see with each NAME that somebody serves and we may connect to, those of a directory

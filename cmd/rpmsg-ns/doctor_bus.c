@@ -8,9 +8,8 @@
 #include <unistd.h>
 
 #include "common/bus.h"
+#include "common/served.h"
 #include "rpmsg-ns/doctor.h"
-
-#define SOCKET ".sock"
 
 static void say_link(struct doctor *d, const char *bus, const struct rpmsg_bus_info *info)
 {
@@ -22,14 +21,15 @@ static void say_link(struct doctor *d, const char *bus, const struct rpmsg_bus_i
 			   "served by pid %d, link down: the other side is not there", info->pid);
 }
 
-static void say_bus(struct doctor *d, const char *dir, const char *name)
+static void say_bus(void *arg, const char *dir, const char *name)
 {
+	struct doctor *d = arg;
 	struct rpmsg_bus_options options = { .size = sizeof(options) };
 	char path[PATH_MAX + NAME_MAX + 1];
 	struct rpmsg_bus_info info;
 	struct rpmsg_bus *bus;
 
-	snprintf(path, sizeof(path), "%s/%s" SOCKET, dir, name);
+	snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
 	bus = rpmsg_bus_open(path, &options);
 	if (!bus && (errno == ENOENT || errno == ECONNREFUSED)) {
 		doctor_say(d, DOCTOR_UNSEEN, "bus", name, NULL, "%s is left over, nobody serves it",
@@ -42,26 +42,6 @@ static void say_bus(struct doctor *d, const char *dir, const char *name)
 		say_link(d, name, &info);
 	}
 	rpmsg_bus_close(bus);
-}
-
-static void say_buses_in(struct doctor *d, const char *dir)
-{
-	static const struct tree here = { .fd = -1 };
-	struct tree_names names;
-	size_t len;
-
-	if (tree_list(&here, dir, "", &names))
-		return;
-	for (size_t i = 0; i < names.n; i++) {
-		len = strlen(names.name[i]);
-		if (len <= strlen(SOCKET) || strcmp(names.name[i] + len - strlen(SOCKET), SOCKET) ||
-		    !strncmp(names.name[i], "shm-", 4))
-			continue;
-		names.name[i][len - strlen(SOCKET)] = 0;
-		if (rpmsg_bus_name_valid(names.name[i]))
-			say_bus(d, dir, names.name[i]);
-	}
-	tree_names_free(&names);
 }
 
 /*
@@ -101,7 +81,7 @@ void doctor_buses(struct doctor *d)
 
 	for (unsigned i = 0; !rpmsg_dir_lookup(i, dir, sizeof(dir)); i++) {
 		say_dir(d, dir, named && *named);
-		say_buses_in(d, dir);
+		served_sockets(dir, say_bus, d);
 	}
 	if (!d->n_served)
 		doctor_say(d, DOCTOR_UNSEEN, "bus", "rpmsgd", NULL, "serves no bus");
