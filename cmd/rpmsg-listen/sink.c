@@ -402,7 +402,8 @@ enum tool_exit sink_close(struct listen *l)
 		check_count(l);
 	}
 	if (l->cfg->strict && l->lost) {
-		tool_error("%s were lost", l->lost_what ? l->lost_what : "messages");
+		tool_error("%" PRIu64 " %s were lost", l->lost,
+			   l->lost_what ? l->lost_what : "messages");
 		l->code = tool_exit_worse(l->code, TOOL_FAIL);
 	}
 	filter_free(l->filter);
