@@ -453,8 +453,9 @@ enum rpmsg_direction { RPMSG_H2R = 0, RPMSG_R2H = 1 };
  * messages. An event's dir is the direction that it is about: of the message or ring, for UP and
  * DOWN H2R if the host's side tells it. What is not said to be set is 0, "", or ANY.
  *
- * A recording that begins while the link is up, or channels are there, has UP and ANNOUNCE for
- * them first. Where both sides of a loop are recorded a service is told of by the side that has it.
+ * UP is followed by ANNOUNCE for the channels that are there already; a recording that begins
+ * while the link is up has both first. Where both sides of a loop are recorded a service is
+ * told of by the side that has it.
  *
  * What one side can cause without end leaves room for messages: of NO_RECIPIENT, REFUSED,
  * MALFORMED, and NO_BUFFER with its BUFFER, 16 each are recorded one by one within a second. The
@@ -524,7 +525,7 @@ RPMSG_API uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec);
 RPMSG_API uint64_t rpmsg_recording_end(const struct rpmsg_recording *rec);
 /* What time_ns of a record would be that its writer, on this machine since its last start, made now. */
 RPMSG_API uint64_t rpmsg_recording_now(const struct rpmsg_recording *rec);
-/* The pid of a writer that died without ending the recording (or one it was copied from); else 0. */
+/* The pid of a writer that died with a bus open (or has it open: this is a copy); else 0. */
 RPMSG_API int rpmsg_recording_crashed(const struct rpmsg_recording *rec);
 /* Readable soon after new records (read 8 bytes to clear), or -1: look again by timer. */
 RPMSG_API int rpmsg_recording_fd(const struct rpmsg_recording *rec);
@@ -543,8 +544,9 @@ RPMSG_API int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *oth
 /*
  * Adds an event of the program's own: type, dir, src, dst, value, count, duration_ns and text (or
  * NULL; cut to 255 bytes, made printable) count. Nothing happens without a recorder. EINVAL for a type
- * that is no event. Safe from several threads, and in callbacks. NO_BUFFER counts as a send that
- * found none: it is recorded if it is the first, and if there is none; BUFFER follows by itself.
+ * that is no event, and LOST. Safe from several threads, and in callbacks. NO_BUFFER counts as a
+ * send that found none: it is recorded if it is the first, and if there is none; BUFFER follows
+ * by itself.
  */
 RPMSG_API int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event);
 /* Number of records so far, messages and events; 0 without a recorder. Cheap. */

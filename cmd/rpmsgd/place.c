@@ -166,7 +166,6 @@ static void narrow(const char *dir)
 void place_leave(struct place *p)
 {
 	unlink(p->socket);
-	unlink(p->record);
 	if (wants_others())
 		narrow(p->dir);
 	unlink(p->lock_path);

@@ -26,6 +26,8 @@ static void add_credits(struct client_endpoint *e, const struct proto_record_hea
 		return;
 	e->credits += head->n;
 	e->granted = head->n;
+	if (head->n)
+		bus_buffer(&e->client->bus);
 }
 
 static void handle(struct client_endpoint *e, const struct proto_record_head *head)
@@ -245,7 +247,6 @@ static int await_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, b
 			return err;
 		if (e->credits) {
 			e->credits--;
-			bus_buffer(&e->client->bus);
 			return 0;
 		}
 		if (!noted && fresh && !answer_due(e)) {

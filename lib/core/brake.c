@@ -152,6 +152,8 @@ void bus_record_due(struct rpmsg_bus *bus)
 	poke(&bus->brake_due_ms, 0);
 	if (next)
 		be_woken_at(bus, next, now);
+	else if (bus->ops->alarm)
+		bus->ops->alarm(bus, 0);
 	lock_drop(&bus->brake_lock);
 }
 

@@ -112,6 +112,8 @@ void bus_fini(struct rpmsg_bus *bus)
 		free(p);
 	}
 	bus_record_end(bus);
+	if (bus->events)
+		recorder_remove_bus(bus->events);
 	if (bus->recorder && !bus->recorder_shared)
 		recorder_close(bus->recorder, true);
 	else if (bus->events && !bus->recorder_shared)
@@ -448,7 +450,7 @@ static int record_no_buffer(struct rpmsg_bus *bus, const struct rpmsg_record *ev
 
 int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event)
 {
-	if (event->type <= RPMSG_RECORD_MESSAGE || event->type >= RPMSG_RECORD_TYPES ||
+	if (event->type <= RPMSG_RECORD_MESSAGE || event->type >= RPMSG_RECORD_LOST ||
 	    event->dir > RPMSG_R2H)
 		return fail(EINVAL, "type %d, direction %d: no such event", event->type, event->dir);
 	if (event->type == RPMSG_RECORD_NO_BUFFER)

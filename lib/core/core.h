@@ -165,7 +165,7 @@ struct backend_ops {
 	bool (*announced)(struct rpmsg_bus *bus);
 	const char *no_destination; /* what that means here, if it is more than "none yet" */
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
-	/* bus_record_due() is to be called in ms from now; with locks. NULL: dispatch will. */
+	/* bus_record_due() is to be called in ms from now, 0: not any more; with locks. NULL: dispatch will. */
 	void (*alarm)(struct rpmsg_bus *bus, unsigned ms);
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */

@@ -56,7 +56,10 @@ static void record_link(struct rpmsg_bus *bus, enum rpmsg_record_type type)
 	bus_record(bus, &event);
 }
 
-/* The side that has a service tells of it; the other one too, if it is not recorded here. */
+/*
+ * The side that has a service tells of it; the other one too, if it is not recorded here. While
+ * the link is down nothing is offered; what is learned is withdrawn as it goes.
+ */
 static void record_channel(struct rpmsg_bus *bus, enum rpmsg_record_type type,
 			   const struct rpmsg_channel_info *info, enum rpmsg_channel_origin origin)
 {
@@ -70,6 +73,8 @@ static void record_channel(struct rpmsg_bus *bus, enum rpmsg_record_type type,
 
 	if (learned && (peek(&bus->twin_recorded) || bus->closing))
 		return;
+	if (!peek(&bus->up) && (!learned || type == RPMSG_RECORD_ANNOUNCE))
+		return;
 	bus_record(bus, &event);
 }
 
@@ -77,7 +82,7 @@ static void record(struct rpmsg_bus *bus, const struct rpmsg_event *ev)
 {
 	switch (ev->type) {
 	case RPMSG_EVENT_UP:
-		record_link(bus, RPMSG_RECORD_UP);
+		bus_record_state(bus);
 		break;
 	case RPMSG_EVENT_DOWN:
 		record_link(bus, RPMSG_RECORD_DOWN);
@@ -105,8 +110,9 @@ void bus_record_state(struct rpmsg_bus *bus)
 	struct rpmsg_channel_info info;
 	struct channel *ch;
 
-	if (peek(&bus->up))
-		record_link(bus, RPMSG_RECORD_UP);
+	if (!peek(&bus->up))
+		return;
+	record_link(bus, RPMSG_RECORD_UP);
 	lock_take(&bus->lock);
 	TAILQ_FOREACH(ch, &bus->channels, link) {
 		channel_info(ch, &info);

@@ -33,7 +33,7 @@ struct recorder {
 	uint64_t head_at, tail_at; /* their places in the ring */
 	uint64_t n_messages, n_events; /* atomic */
 	uint64_t time_ns;
-	unsigned n_buses;
+	unsigned n_buses, n_open;
 	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
 };
 
@@ -364,10 +364,21 @@ int recorder_add_bus(struct recorder *rec, const char *name)
 		for (unsigned i = 0; i < RING_NAME_WORDS; i++)
 			shm_store64(&rec->header->bus[id][i], word[i]);
 	}
+	if (id >= 0)
+		shm_store64(&rec->header->open, ++rec->n_open);
 	lock_drop(&rec->lock);
 	if (id < 0)
 		return fail(ENOSPC, "%s has room for %u buses", rec->path, RING_BUSES);
 	return id;
+}
+
+void recorder_remove_bus(struct recorder *rec)
+{
+	lock_take(&rec->lock);
+	rec->n_open--;
+	if (rec->pid == getpid()) /* the file is the parent's in a child that was forked */
+		shm_store64(&rec->header->open, rec->n_open);
+	lock_drop(&rec->lock);
 }
 
 /* Gives up the oldest records until n bytes are free from head on. */

@@ -32,6 +32,8 @@ void recorder_drop(struct recorder *rec);
 void recorder_close(struct recorder *rec, bool remove);
 /* The id that goes into the records of a bus, the same for the same name; -ENOSPC after 16. */
 int recorder_add_bus(struct recorder *rec, const char *name);
+/* For each recorder_add_bus(): nothing more comes of that bus. */
+void recorder_remove_bus(struct recorder *rec);
 /* One message; hdr in host byte order, hdr->len bytes of data that nobody else writes to. */
 void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
 		  const struct wire_hdr *hdr, const void *data);

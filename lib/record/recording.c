@@ -326,7 +326,7 @@ static int decode_event(struct rpmsg_recording *rec, struct rpmsg_record *record
 	uint16_t len = (uint16_t)(word[RING_WORD_REST] >> 32);
 	uint16_t type = (uint16_t)(word[RING_WORD_REST] >> 48);
 
-	if (RING_EVENT_SIZE(len) != ring_kind_length(word[RING_WORD_KIND]) ||
+	if (len > RING_TEXT_MAX || RING_EVENT_SIZE(len) != ring_kind_length(word[RING_WORD_KIND]) ||
 	    type == RPMSG_RECORD_MESSAGE || type >= RPMSG_RECORD_TYPES)
 		return -EPROTO;
 	memcpy(rec->text, word + RING_WORD_TEXT, len);
@@ -454,12 +454,18 @@ void rpmsg_recording_set_limit(struct rpmsg_recording *rec, bool on)
 	rec->limit_next = rec->next;
 }
 
+/* Or a signal ended the writer after it had closed its buses, as signals end the tools. */
+static bool has_ended(const struct rpmsg_recording *rec)
+{
+	return ring_load_acquire(&rec->header->ended) || !ring_load_acquire(&rec->header->open);
+}
+
 int rpmsg_recording_crashed(const struct rpmsg_recording *rec)
 {
-	if (ring_load_acquire(&rec->header->ended) || ring_writer_lives(rec->fd))
+	if (has_ended(rec) || ring_writer_lives(rec->fd))
 		return 0;
 	/* it may have ended, and gone, between the two */
-	return ring_load_acquire(&rec->header->ended) ? 0 : (int)shm_load32(&rec->header->pid);
+	return has_ended(rec) ? 0 : (int)shm_load32(&rec->header->pid);
 }
 
 uint64_t rpmsg_recording_now(const struct rpmsg_recording *rec)

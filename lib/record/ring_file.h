@@ -41,6 +41,7 @@ struct ring_header {
 	_Alignas(64) uint64_t last;
 	uint64_t tail;
 	uint64_t ended;
+	uint64_t open; /* buses that are recorded: who dies with none has left nothing undone */
 };
 _Static_assert(sizeof(struct ring_header) <= RING_HEADER_SIZE, "one page");
 

@@ -275,6 +275,12 @@ static void cancel(struct rpmsg_bus *bus)
 	event_fd_signal(vb->cancel_fd);
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Without a timer what is due waits for the next event of its kind. */
 static void alarm_in(struct rpmsg_bus *bus, unsigned ms)
 {
@@ -283,6 +289,11 @@ static void alarm_in(struct rpmsg_bus *bus, unsigned ms)
 		.it_value = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 },
 	};
 
+	if (!ms) {
+		close_fd(vb->alarm_fd);
+		vb->alarm_fd = -1;
+		return;
+	}
 	if (vb->alarm_fd < 0) {
 		vb->alarm_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 		if (vb->alarm_fd < 0 || watch(vb, vb->alarm_fd, FD_ALARM, EPOLLIN))
@@ -305,8 +316,7 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 	case FD_CANCEL:
 		return virtio_take_cancel(vb) ? -EINTR : 0;
 	case FD_ALARM:
-		event_fd_clear(vb->alarm_fd);
-		bus_record_due(&vb->bus);
+		bus_record_due(&vb->bus); /* sets the timer anew, or ends it */
 		return 0;
 	default:
 		if (what - FD_QUEUE0 != vb->rx.q || vb->event_fd[vb->rx.q] < 0)
@@ -446,12 +456,6 @@ static int get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 }
 
 /* ---- open and close ---- */
-
-static void close_fd(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
 
 static void free_bus(struct virtio_bus *vb)
 {

@@ -141,6 +141,26 @@ bare()
 	[[ $(jq '.count >= 3 and (.duration | tonumber) > 0' <<<"$output") == true ]]
 }
 
+@test "a client's own recording: what is offered after the link, and a shortage from begin to end" {
+	serve rpmsg0=shm:x,num=8
+	start rpmsg-listen -q -b shm:x -R -n sink -o raw
+	local listener=$started
+	wait_for rpmsg-ns -q -b rpmsg0 wait -t 0.1 sink
+	kill -STOP "$listener"
+	RPMSG_RECORD=$PWD/own.rec start rpmsg-send -q -b rpmsg0 -n sink -t 60 -c 9 x
+	local sender=$started
+	wait_for has_events 1 no-buffer
+	kill -CONT "$listener"
+	waited "$sender"
+	run -0 eval 'rpmsg-listen -q -r own.rec --events -j | jq -c "select(.type != \"msg\") | [.event // .type, .dir, .service]"'
+	assert_line --index 0 '["up","h>r",null]'
+	assert_line --index 1 '["announce","r>h","sink"]'
+	assert_line --index 2 '["no-buffer","h>r","sink"]'
+	assert_line --index 3 '["buffer","h>r",null]'
+	assert_line --index 4 '["down","h>r",null]'
+	assert_equal "${#lines[@]}" 5
+}
+
 @test "a client that does not read: no buffer for others because of him, stall, drop" {
 	serve --stall 1 rpmsg0=loop:num=16
 	local daemon_err=$started_err

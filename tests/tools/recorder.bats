@@ -129,6 +129,24 @@ crash()
 	run -0 rpmsg-ns -b all list
 }
 
+@test "an rpmsgd that does not start, or does not record, leaves the recording of the last one" {
+	local pid rec=$RPMSG_DIR/rpmsg0.rec
+	crash hello
+	run -1 rpmsgd rpmsg0=vhost-user:nowhere/socket
+	assert_output --partial nowhere
+	run -0 rpmsg-listen -q -r "$rec" -o raw
+	assert_output hello
+	serve --no-record rpmsg0=loop
+	run -0 rpmsgd --stop rpmsg0
+	exits 0 waited "$started"
+	run -0 rpmsg-listen -q -r "$rec" -o raw
+	assert_output hello
+	echo 'a letter' >"$rec"
+	run -1 rpmsgd rpmsg0=loop
+	assert_output --partial 'is not a recording'
+	assert_equal "$(<"$rec")" 'a letter'
+}
+
 @test "the same for a program that records itself" {
 	serve
 	RPMSG_RECORD=own.rec start rpmsg-listen -b rpmsg0 -R -s 50 -o raw
@@ -146,6 +164,17 @@ crash()
 	run -0 rpmsg-listen -q -r own.rec.crashed -o raw
 	assert_output --partial hello
 	# this one had ended
+	RPMSG_RECORD=own.rec run -0 rpmsg-send -b rpmsg0 -d 50 x
+	refute_output
+	# and one that is told to end does not crash
+	RPMSG_RECORD=own.rec start rpmsg-listen -b rpmsg0 -R -s 50 -o raw --banner
+	wait_for grep -q 'rpmsg-listen: ready' "$started_err"
+	rpmsg-send -b rpmsg0 -d 50 hello
+	wait_for test -s "$started_out"
+	exits 130 stop "$started" INT
+	run -0 rpmsg-listen -r own.rec
+	refute_output --partial 'did not end'
+	assert_output --partial '1 message seen, 0 lost'
 	RPMSG_RECORD=own.rec run -0 rpmsg-send -b rpmsg0 -d 50 x
 	refute_output
 }

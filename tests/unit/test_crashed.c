@@ -7,8 +7,8 @@
 
 #include "recording_file.h"
 
-/* A process that records messages from to to, and is killed. Its pid. */
-static pid_t crash(uint32_t from, uint32_t to)
+/* A process that records messages from to to, and is killed with so many buses open. Its pid. */
+static pid_t crash_with(uint32_t from, uint32_t to, unsigned open)
 {
 	pid_t pid;
 	int status;
@@ -27,6 +27,10 @@ static pid_t crash(uint32_t from, uint32_t to)
 			recorder_put_event(rec, bus, &up);
 			for (uint32_t n = from; n < to; n++)
 				put(rec, bus, n);
+			for (unsigned n = 1; n < open; n++)
+				recorder_add_bus(rec, "bus");
+			if (!open)
+				recorder_remove_bus(rec);
 			kill(getpid(), SIGKILL);
 		}
 		_exit(1);
@@ -34,6 +38,11 @@ static pid_t crash(uint32_t from, uint32_t to)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status));
 	return pid;
+}
+
+static pid_t crash(uint32_t from, uint32_t to)
+{
+	return crash_with(from, to, 1);
 }
 
 static void assert_kept(uint32_t messages, int pid)
@@ -91,6 +100,22 @@ static void crash_without_messages_replaces_none(void **state)
 	assert_null(recorder_note(rec));
 	recorder_close(rec, true);
 	assert_kept(100, pid);
+}
+
+static void all_closed_is_not_crashed(void **state)
+{
+	struct rpmsg_recording *r;
+	pid_t pid;
+
+	(void)state;
+	crash_with(0, 100, 0);
+	r = open_file(true);
+	assert_int_equal(rpmsg_recording_crashed(r), 0);
+	rpmsg_recording_close(r);
+	pid = crash_with(0, 10, 2);
+	assert_int_equal(access(kept, F_OK), -1);
+	recorder_close(create(), true);
+	assert_kept(10, pid);
 }
 
 static void live_and_ended_are_not_crashed(void **state)
@@ -158,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(crashed_is_kept_until_the_next_crash),
 		TEST(crash_without_messages_replaces_none),
+		TEST(all_closed_is_not_crashed),
 		TEST(live_and_ended_are_not_crashed),
 		TEST(what_is_in_the_way_stays),
 		TEST(damaged_is_not_kept),

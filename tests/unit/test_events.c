@@ -228,6 +228,42 @@ static void test_other_side_goes_and_comes(void **state)
 	close_recording();
 }
 
+/* Who reads forgets all when the link comes up: what was there before is told of after that. */
+static void test_services_from_before(void **state)
+{
+	const struct rpmsg_channel_info info = { "by-hand", ANY, 200 };
+	struct rpmsg_bus_options opt = { .size = sizeof(opt), .side = RPMSG_SIDE_HOST };
+	struct rpmsg_device *gone;
+
+	(void)state;
+	lb.host = rpmsg_bus_open("shm:ev", &opt);
+	assert_non_null(lb.host);
+	assert_int_equal(rpmsg_bus_record(lb.host, path, 0), 0);
+	open_recording();
+	assert_non_null(rpmsg_channel_create(rpmsg_bus_device(lb.host), &info));
+	gone = rpmsg_service_create(lb.host, "gone", 100, 0);
+	assert_non_null(gone);
+	assert_int_equal(rpmsg_service_destroy(gone), 0);
+	assert_false(next());
+	opt.side = RPMSG_SIDE_REMOTE;
+	for (uint32_t generation = 1; generation <= 2; generation++) {
+		lb.remote = rpmsg_bus_open("shm:ev", &opt);
+		assert_non_null(lb.remote);
+		while (rpmsg_bus_wait_up(lb.host, 0))
+			loop_bus_settle(&lb);
+		is_event(RPMSG_RECORD_UP, RPMSG_H2R, ANY, ANY);
+		assert_int_equal(m.value, generation);
+		is_event(RPMSG_RECORD_ANNOUNCE, RPMSG_H2R, ANY, 200);
+		assert_string_equal(m.text, "by-hand");
+		rpmsg_bus_close(lb.remote);
+		await_down(lb.host);
+		is_event(RPMSG_RECORD_DOWN, RPMSG_H2R, ANY, ANY);
+		assert_false(next());
+	}
+	rpmsg_bus_close(lb.host);
+	close_recording();
+}
+
 /* ---- messages that nobody gets, or that are refused ---- */
 
 static void test_no_recipient(void **state)
@@ -532,6 +568,8 @@ static void test_programs_own(void **state)
 	assert_string_equal(m.text, "who");
 	event.type = RPMSG_RECORD_MESSAGE;
 	assert_int_equal(rpmsg_bus_record_event(lb.remote, &event), -EINVAL);
+	event.type = RPMSG_RECORD_LOST;
+	assert_int_equal(rpmsg_bus_record_event(lb.host, &event), -EINVAL);
 	event.type = RPMSG_RECORD_TYPES;
 	assert_int_equal(rpmsg_bus_record_event(lb.remote, &event), -EINVAL);
 	assert_false(next());
@@ -790,7 +828,8 @@ int main(void)
 #define ALONE(f) cmocka_unit_test_setup_teardown(f, make_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
 		T(test_services), T(test_static_channel), ALONE(test_one_side),
-		ALONE(test_other_side_goes_and_comes), T(test_no_recipient), T(test_refused),
+		ALONE(test_other_side_goes_and_comes), ALONE(test_services_from_before),
+		T(test_no_recipient), T(test_refused),
 		T(test_malformed_to_host), T(test_malformed_elsewhere), T(test_reset),
 		T(test_no_buffer), T(test_no_buffer_to_reserve), T(test_end_of_a_shortage),
 		ALONE(test_shortage_of_a_generation), T(test_no_buffer_of_the_programs),

@@ -466,6 +466,36 @@ static void every_length_in_the_ring_is_checked(void **state)
 	munmap(map, size);
 }
 
+/* A text of 256 bytes takes as much room as the longest one that there is. */
+static void text_of_an_event_is_checked(void **state)
+{
+	const struct rpmsg_record event = { .type = RPMSG_RECORD_RESET };
+	struct recorder *rec = create();
+	struct rpmsg_recording *r;
+	struct rpmsg_record m;
+	uint64_t *word;
+	uint8_t *map;
+	size_t size;
+
+	(void)state;
+	recorder_put_event(rec, recorder_add_bus(rec, "bus"), &event);
+	recorder_close(rec, false);
+	map = map_file(&size);
+	word = (uint64_t *)(map + RING_HEADER_SIZE);
+	for (unsigned len = RING_TEXT_MAX - 1; len <= RING_TEXT_MAX + 1; len++) {
+		*word = ring_kind(RING_EVENT_SIZE(len), RING_EVENT, 0, 0);
+		word[RING_WORD_REST] = (uint64_t)len << 32 | (uint64_t)RPMSG_RECORD_RESET << 48;
+		memset(word + RING_WORD_TEXT, 'x', len);
+		r = open_file(true);
+		rpmsg_recording_set_events(r, true);
+		assert_int_equal(rpmsg_recording_read(r, &m), len <= RING_TEXT_MAX ? 1 : -EPROTO);
+		if (len <= RING_TEXT_MAX)
+			assert_int_equal(strlen(m.text), len);
+		rpmsg_recording_close(r);
+	}
+	munmap(map, size);
+}
+
 /* Numbers may be missing after what was overwritten, but nowhere else, and never go back. */
 static void numbers_are_checked(void **state)
 {
@@ -535,6 +565,7 @@ int main(void)
 		TEST(now_is_the_time_of_the_next_record),
 		TEST(damaged_files_do_no_harm),
 		TEST(every_length_in_the_ring_is_checked),
+		TEST(text_of_an_event_is_checked),
 		TEST(numbers_are_checked),
 		TEST(fds_are_taken),
 	};
