@@ -98,7 +98,7 @@ static error_t parse_choice(int key, char *arg, struct argp_state *state)
 		r->cfg.direction = arg_direction(state, arg);
 		return 0;
 	case KEY_SNAPLEN:
-		r->cfg.snaplen = (uint32_t)tool_arg_number(state, "--snaplen", arg, 0, UINT16_MAX + 1);
+		r->cfg.snaplen = (uint32_t)tool_arg_number(state, "--snaplen", arg, 0, UINT16_MAX);
 		return 0;
 	case KEY_EVENTS:
 		r->cfg.events = true;

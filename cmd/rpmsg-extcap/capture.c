@@ -127,7 +127,7 @@ static void add_ssh_args(struct args *args, const struct config *cfg, const char
 /* Waits for Wireshark to open its end. */
 static int open_fifo(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	if (fd >= 0 && dup2(fd, STDOUT_FILENO) >= 0)
 		return 0;

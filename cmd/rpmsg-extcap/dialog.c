@@ -51,7 +51,7 @@ static const struct field capture[] = {
 	  NULL },
 	{ "--direction", "Direction", "{type=selector}{group=Capture}", directions },
 	{ "--snaplen", "Bytes kept of a message",
-	  "{type=unsigned}{range=0,65536}{default=0}{group=Capture}{tooltip=0: all}",
+	  "{type=unsigned}{range=0,65535}{default=0}{group=Capture}{tooltip=0: all}",
 	  NULL },
 	{ "--events", "Events too",
 	  "{type=boolflag}{default=false}{group=Capture}"

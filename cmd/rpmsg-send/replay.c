@@ -207,7 +207,6 @@ static enum tool_exit send_message(struct replay *r, struct pair *pair,
 		return code;
 	s->ept = pair->local->ept;
 	s->channel = pair->local->channel;
-	s->service = pair->theirs->name;
 	s->withdrawn = false;
 	pair->local->listening = true;
 	code = transmit(s, record->data, record->len);
@@ -227,13 +226,15 @@ static enum tool_exit replay_message(struct replay *r, const struct rpmsg_record
 	code = await_turn(r, record, number);
 	if (code || run_stopped())
 		return code;
-	code = map_destination(r, pair, &r->s->dst, &waited);
-	if (code || r->s->dst == RPMSG_ADDR_ANY)
-		return code;
-	if (waited)
-		stand_still(r, due_at(r, record->time_ns));
-	note_late(r, due_at(r, record->time_ns));
-	code = send_message(r, pair, record);
+	do {
+		code = map_destination(r, pair, &r->s->dst, &waited);
+		if (code || r->s->dst == RPMSG_ADDR_ANY)
+			return code;
+		if (waited)
+			stand_still(r, due_at(r, record->time_ns));
+		note_late(r, due_at(r, record->time_ns));
+		code = send_message(r, pair, record);
+	} while (code == TOOL_NOT_FOUND); /* it, or our endpoint's channel, went just now */
 	r->n++;
 	return code;
 }

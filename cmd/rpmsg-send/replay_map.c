@@ -155,10 +155,13 @@ static enum tool_exit nobody(const struct replay *r, const struct pair *pair)
 enum tool_exit map_destination(struct replay *r, struct pair *pair, uint32_t *dst, bool *waited)
 {
 	int64_t deadline = 0;
-	int ret;
+	/* A channel may have come or gone while the last message waited for a buffer. */
+	int ret = r->s->changed ? refresh(r) : 0;
 
 	*waited = false;
 	for (;;) {
+		if (ret < 0)
+			return session_failed(r->s, ret);
 		*dst = map_look_up(pair);
 		if (*dst != RPMSG_ADDR_ANY)
 			return TOOL_OK;
@@ -166,8 +169,6 @@ enum tool_exit map_destination(struct replay *r, struct pair *pair, uint32_t *ds
 			deadline = session_deadline(r->s);
 		*waited = true;
 		ret = map_wait(r, deadline);
-		if (ret < 0)
-			return session_failed(r->s, ret);
 		if (!ret)
 			return nobody(r, pair);
 	}

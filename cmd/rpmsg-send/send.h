@@ -68,7 +68,6 @@ struct session {
 	struct rpmsg_endpoint *ept;
 	struct rpmsg_device *channel; /* or NULL */
 	uint32_t dst;
-	const char *service; /* which dst belongs to, or NULL */
 	uint64_t sent;
 
 	struct format fmt;

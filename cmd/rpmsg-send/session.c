@@ -43,7 +43,6 @@ enum tool_exit session_open(struct session *s, const struct send_config *cfg)
 
 	s->cfg = cfg;
 	s->dst = cfg->dst;
-	s->service = cfg->name;
 	s->deadline = run_deadline(cfg->tool.timeout_set ? cfg->tool.timeout_ns : NUMBER_FOREVER);
 	s->fmt = (struct format){
 		.file = stdout,

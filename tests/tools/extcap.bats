@@ -169,6 +169,11 @@ check_sentence()
 		/^arg/ { last = $3; type = $0 ~ /type=selector/ }
 		/^value/ && ($3 != last || !type) { exit 1 }'
 	assert [ "$n" -gt 30 ]
+	# the largest number is one that rpmsg-listen takes: it is the bus that it does not find
+	n=$("$EXTCAP" --extcap-config --extcap-interface rpmsg-rpmsg0 |
+		sed -n '/--snaplen/s/.*{range=0,\([0-9]*\)}.*/\1/p')
+	: >fifo
+	run -2 "$EXTCAP" --extcap-interface rpmsg-nowhere --capture --fifo fifo --snaplen "$n"
 }
 
 @test "what is wrong is said, with 64, and nothing is written" {
@@ -200,9 +205,10 @@ check_sentence()
 }
 
 @test "a bus that nobody serves, and a place that cannot be written, are errors that say so" {
-	: >fifo
+	printf '%100s' old >fifo
 	run -2 --separate-stderr "$EXTCAP" --extcap-interface rpmsg-nowhere --capture --fifo fifo
 	assert_regex "$stderr" 'rpmsg-listen: nowhere: '
+	refute grep -q old fifo
 	run -1 --separate-stderr "$EXTCAP" --extcap-interface rpmsg-nowhere --capture --fifo no/fifo
 	assert_regex "$stderr" 'no/fifo: No such file'
 }

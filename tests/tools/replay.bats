@@ -334,6 +334,25 @@ answer()
 	assert_file_contains "$started_err" 'service echo (0x401) was withdrawn after 1 messages'
 }
 
+@test "a service that goes while messages are sent without a pause is waited for" {
+	given fast.pcap <<-'END'
+		announce r 0x401 echo
+		h>r 0x400 0x401 01
+		h>r 0x400 0x401 02
+	END
+	serve
+	listen -R -n echo -o raw
+	local echo=$started out=$started_out
+	start rpmsg-send -b rpmsg0 --replay fast.pcap --speed max --loop -t 60
+	local replayer=$started
+	wait_for test -s "$out"
+	stop "$echo" || true
+	rpmsg-ns -b rpmsg0 wait --gone echo
+	listen -R -n echo -o raw
+	wait_for test -s "$started_out"
+	exits 130 stop "$replayer" INT
+}
+
 @test "what was sent after an answer follows it as closely again, however late it is" {
 	cat >talk.log <<-'END'
 		(5.000) - h>r 0x400>50#01
