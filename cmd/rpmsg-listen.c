@@ -320,7 +320,7 @@ int main(int argc, char **argv)
 		.since_ns = NUMBER_FOREVER,
 		.ready.fd = -1,
 	};
-	struct listen l = {.cfg = &cfg, .ready.fd = -1};
+	struct listen l = {.cfg = &cfg, .last_ns = LISTEN_NO_TIME, .ready.fd = -1};
 	enum tool_exit code;
 
 	cfg.command = split_command(&argc, argv);

@@ -116,6 +116,8 @@ static bool parse_glob(struct parse *p, const struct keyword *k, struct term *t)
 
 	if (!take_value(p, k, &value))
 		return false;
+	if (!value.quoted && value.len && strchr("=<>!", *value.text)) /* as in "len=5" */
+		return not_that(p, k, &value);
 	t->name.glob = strndup(value.text, value.len);
 	if (!t->name.glob)
 		return parse_wrong(p, 0, "out of memory");

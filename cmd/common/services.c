@@ -76,17 +76,47 @@ int services_learn_address(struct services *s, const char *bus, enum rpmsg_side 
 	return 0;
 }
 
-static void drop(struct services *s, const char *bus, enum rpmsg_side side, uint32_t addr)
+/* Under another name nothing is withdrawn: whoever got that has refused it. */
+static void drop(struct services *s, const char *bus, enum rpmsg_side side, uint32_t addr,
+		 const char *name)
 {
 	struct service key, **node, *old;
 
 	set_key(&key, bus, side, addr);
 	node = tfind(&key, &s->tree, compare);
-	if (!node)
+	if (!node || strcmp((*node)->name, name) != 0)
 		return;
 	old = *node;
 	tdelete(old, &s->tree, compare);
 	free(old);
+}
+
+struct search {
+	const char *bus;
+	struct service *found;
+};
+
+static void find_on_bus(const void *node, VISIT which, void *arg)
+{
+	struct service *s = *(struct service *const *)node;
+	struct search *search = arg;
+
+	if ((which == postorder || which == leaf) && !strcmp(s->bus, search->bus))
+		search->found = s;
+}
+
+void services_forget(struct services *s, const char *bus)
+{
+	struct search search = {.bus = bus};
+
+	for (;;) {
+		search.found = NULL;
+		twalk_r(s->tree, find_on_bus, &search);
+		if (!search.found)
+			return;
+		tdelete(search.found, &s->tree, compare);
+		free(search.found);
+	}
 }
 
 static const char *look_up(const struct services *s, const char *bus, enum rpmsg_side side,
@@ -176,10 +206,12 @@ void services_learn(struct services *s, const struct rpmsg_record *m)
 {
 	struct announcement a;
 
+	if (m->type == RPMSG_RECORD_DOWN)
+		services_forget(s, m->bus);
 	if (!announcement_read(m, &a))
 		return;
 	if (a.withdrawn)
-		drop(s, m->bus, sender(m), a.addr);
+		drop(s, m->bus, sender(m), a.addr, a.name);
 	else if (a.addr != RPMSG_ADDR_ANY)
 		services_learn_address(s, m->bus, sender(m), a.addr, a.name);
 }

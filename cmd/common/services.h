@@ -19,8 +19,11 @@ int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bu
 /* Learns that addr, an address of side, belongs to a service; -ENOMEM. */
 int services_learn_address(struct services *s, const char *bus, enum rpmsg_side side,
 			   uint32_t addr, const char *name);
-/* Learns from a record if announcement_read() understands it. */
+/* Learns from a record if announcement_read() understands it; all of a bus go with its link. */
 void services_learn(struct services *s, const struct rpmsg_record *m);
+
+/* Forgets all of a bus. */
+void services_forget(struct services *s, const char *bus);
 
 /* The service that a message belongs to, or NULL. Valid until the next change. */
 const char *services_find(const struct services *s, const struct rpmsg_record *m);

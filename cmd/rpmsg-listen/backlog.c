@@ -147,7 +147,7 @@ int backlog_add(struct backlog *log, const struct rpmsg_record *record, const ch
 
 int backlog_add_gap(struct backlog *log, const char *bus, uint64_t count)
 {
-	const struct rpmsg_record record = {.bus = bus, .count = count};
+	const struct rpmsg_record record = {.bus = bus, .time_ns = UINT64_MAX, .count = count};
 	struct entry *e = entry_new(&record, NULL);
 
 	if (e)

@@ -13,7 +13,8 @@ struct backlog;
 struct backlog_item {
 	struct rpmsg_record record;
 	const char *service; /* or NULL */
-	bool gap; /* no record: bus is missing count here */
+	/* No record: bus is missing count here; time_ns is of what passed next, or UINT64_MAX. */
+	bool gap;
 };
 
 /*

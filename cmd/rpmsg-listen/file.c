@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Reading: a file of any kind that holds traffic, of which a recorder's may be still growing. */
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/number.h"
@@ -16,6 +18,7 @@ struct file {
 	struct listen *l;
 	struct traffic *traffic;
 	uint64_t lost; /* as told so far */
+	char bus[RPMSG_BUS_NAME_SIZE]; /* of the last record */
 	char error[512];
 };
 
@@ -38,7 +41,7 @@ static bool await_file(const struct listen *l)
 {
 	bool told = false;
 
-	if (!l->cfg->follow)
+	if (!l->cfg->follow || !strcmp(l->cfg->read, "-"))
 		return true;
 	while (access(l->cfg->read, F_OK) && errno == ENOENT) {
 		if (!told)
@@ -68,31 +71,42 @@ static enum tool_exit open_file(struct file *f)
 	return TOOL_FAIL;
 }
 
-static void tell_lost(struct file *f)
+/* What is missing before next; NULL: at the end. */
+static void tell_lost(struct file *f, const struct rpmsg_record *next)
 {
 	uint64_t lost = traffic_lost(f->traffic, &f->l->lost_what);
 
+	if (next && strcmp(f->bus, next->bus) != 0)
+		snprintf(f->bus, sizeof(f->bus), "%s", next->bus);
 	if (lost == f->lost)
 		return;
-	sink_lost(f->l, f->l->cfg->read, lost - f->lost);
+	sink_lost(f->l, f->bus, lost - f->lost, next ? next->time_ns : LISTEN_NO_TIME);
 	f->lost = lost;
+}
+
+/* Takes the next record: as traffic_read(). */
+static int read_record(struct file *f)
+{
+	struct rpmsg_record m;
+	int n = traffic_read(f->traffic, &m, f->error, sizeof(f->error));
+
+	tell_lost(f, n == 1 ? &m : NULL);
+	if (n == 1)
+		sink_message(f->l, &m);
+	return n;
 }
 
 /* Shows all there is, and what comes if the file is followed. How it ended: -errno. */
 static int read_records(struct file *f)
 {
 	struct listen *l = f->l;
-	struct rpmsg_record m;
 	uint64_t n_read = 0;
 	int n;
 
 	while (!sink_stopped(l) && (++n_read % BATCH || run_now() < l->deadline)) {
-		n = traffic_read(f->traffic, &m, f->error, sizeof(f->error));
-		tell_lost(f);
-		if (n == 1) {
-			sink_message(l, &m);
+		n = read_record(f);
+		if (n == 1)
 			continue;
-		}
 		sink_flush(l);
 		if (n < 0)
 			return n;
@@ -100,6 +114,18 @@ static int read_records(struct file *f)
 			break;
 	}
 	return -EINTR;
+}
+
+/* What had been recorded before a signal or the deadline came. */
+static int read_rest(struct file *f)
+{
+	int n = -EPIPE;
+
+	f->l->closing = true;
+	traffic_set_follow(f->traffic, false);
+	while (!f->l->done && (n = read_record(f)) == 1)
+		;
+	return n;
 }
 
 /* What is there already goes through the backlog, if only the last of it is wanted. */
@@ -115,9 +141,11 @@ static int read_file(struct file *f)
 		if (err != -EPIPE || !cfg->follow)
 			return err;
 	}
-	if (cfg->follow)
-		traffic_set_follow(f->traffic, true);
-	return read_records(f);
+	if (!cfg->follow)
+		return read_records(f);
+	traffic_set_follow(f->traffic, true);
+	err = read_records(f);
+	return err == -EINTR ? read_rest(f) : err;
 }
 
 static void tell_crashed(const struct file *f)
@@ -131,7 +159,7 @@ static void tell_crashed(const struct file *f)
 
 enum tool_exit file_run(struct listen *l)
 {
-	struct file f = {.l = l};
+	struct file f = {.l = l, .bus = "-"};
 	enum tool_exit code = TOOL_OK;
 	int err = 0;
 

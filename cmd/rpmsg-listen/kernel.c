@@ -83,7 +83,7 @@ static void tell_lost(struct view *v)
 
 	if (lost == v->lost)
 		return;
-	sink_lost(v->l, "kernel", lost - v->lost);
+	sink_lost(v->l, "kernel", lost - v->lost, LISTEN_NO_TIME);
 	v->lost = lost;
 	kernel_bus_learn(&v->tree, v->l->services);
 }

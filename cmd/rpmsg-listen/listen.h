@@ -16,6 +16,9 @@
 #include "rpmsg-listen/backlog.h"
 #include "rpmsg-listen/capture.h"
 
+/* A time that is not known. */
+#define LISTEN_NO_TIME UINT64_MAX
+
 struct config {
 	struct tool_config tool;
 	const char *name;    /* -n or NULL */
@@ -51,7 +54,7 @@ struct listen {
 	struct format format;
 	bool print;
 	struct capture *capture; /* or NULL */
-	uint64_t last_ns; /* when the last record was, or when all began */
+	uint64_t last_ns; /* when the last record was, or LISTEN_NO_TIME */
 	unsigned n_buses;
 	uint64_t n_events;
 	struct backlog *backlog; /* what is kept back, or NULL */
@@ -82,8 +85,11 @@ void sink_hold(struct listen *l, uint64_t since_ns);
 void sink_release(struct listen *l);
 /* A message that we sent: it goes into the capture alone. */
 void sink_sent(struct listen *l, const struct rpmsg_record *m);
-/* Messages, or what lost_what says, that nobody will see any more. */
-void sink_lost(struct listen *l, const char *bus, uint64_t count);
+/*
+ * Messages, or what lost_what says, that nobody will see any more. next_ns: when the record behind
+ * them was, or LISTEN_NO_TIME.
+ */
+void sink_lost(struct listen *l, const char *bus, uint64_t count, uint64_t next_ns);
 /* The link of a bus came up or went down. Ends the run if the config says so. */
 void sink_link(struct listen *l, const char *bus, bool up);
 /* Nothing more is there now: hands on what is buffered. */

@@ -181,7 +181,7 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 			p->gone = true;
 		break;
 	case RPMSG_EVENT_DROPPED:
-		sink_lost(p->l, p->bus_name, event->count);
+		sink_lost(p->l, p->bus_name, event->count, LISTEN_NO_TIME);
 		break;
 	case RPMSG_EVENT_BOUND:
 	case RPMSG_EVENT_UNBOUND:

@@ -79,7 +79,6 @@ enum tool_exit sink_open(struct listen *l)
 	format_init(&l->format);
 	if (cfg->read && !cfg->follow && is_regular(cfg->read))
 		format_no_flush(&l->format);
-	l->last_ns = format_now_ns();
 	if (l->print || !cfg->command) /* else it is the command's matter */
 		run_watch_stdout();
 	return open_capture(l);
@@ -238,7 +237,8 @@ void sink_release(struct listen *l)
 	l->backlog = NULL;
 	while (log && !l->done && backlog_take(log, &item)) {
 		if (item.gap)
-			sink_lost(l, item.record.bus, item.record.count);
+			sink_lost(l, item.record.bus, item.record.count,
+				  item.record.time_ns);
 		else
 			show(l, &item.record, item.service);
 	}
@@ -270,14 +270,16 @@ void sink_sent(struct listen *l, const struct rpmsg_record *m)
 		capture(l, m);
 }
 
-/* Something that no source has recorded: shown and written with --events, else only JSON tells. */
-static void add_event(struct listen *l, enum rpmsg_record_type type, const char *bus,
-		      uint64_t count, const char *text)
+/*
+ * Something that no source has recorded: shown and written with --events, else only JSON tells.
+ * time_ns: now if it is LISTEN_NO_TIME.
+ */
+static void add_event(struct listen *l, enum rpmsg_record_type type, uint64_t time_ns,
+		      const char *bus, uint64_t count, const char *text)
 {
-	bool in_place = l->cfg->events && type == RPMSG_RECORD_LOST;
 	const struct rpmsg_record event = {
 		.type = type,
-		.time_ns = in_place ? l->last_ns : format_now_ns(),
+		.time_ns = time_ns != LISTEN_NO_TIME ? time_ns : format_now_ns(),
 		.bus = bus,
 		.src = RPMSG_ADDR_ANY,
 		.dst = RPMSG_ADDR_ANY,
@@ -304,8 +306,11 @@ static void add_event(struct listen *l, enum rpmsg_record_type type, const char 
 		print_failed(l, err);
 }
 
-void sink_lost(struct listen *l, const char *bus, uint64_t count)
+/* In a capture it stands in its place: no packet is older than the one before. */
+void sink_lost(struct listen *l, const char *bus, uint64_t count, uint64_t next_ns)
 {
+	uint64_t place_ns = l->last_ns != LISTEN_NO_TIME ? l->last_ns : next_ns;
+
 	if (!count)
 		return;
 	if (l->backlog) {
@@ -315,7 +320,8 @@ void sink_lost(struct listen *l, const char *bus, uint64_t count)
 	l->lost += count;
 	tool_verbose("%s: %" PRIu64 " %s lost", bus, count,
 		     l->lost_what ? l->lost_what : "messages");
-	add_event(l, RPMSG_RECORD_LOST, bus, count, l->lost_what);
+	add_event(l, RPMSG_RECORD_LOST, l->cfg->events ? place_ns : LISTEN_NO_TIME, bus,
+		  count, l->lost_what);
 }
 
 /* Whether the link's ups and downs are events of a recorder. */
@@ -328,7 +334,8 @@ void sink_link(struct listen *l, const char *bus, bool up)
 {
 	tool_note("%s: link %s", bus, up ? "up" : "down");
 	if (!l->cfg->events || !is_recorded(l->cfg))
-		add_event(l, up ? RPMSG_RECORD_UP : RPMSG_RECORD_DOWN, bus, 0, NULL);
+		add_event(l, up ? RPMSG_RECORD_UP : RPMSG_RECORD_DOWN, LISTEN_NO_TIME, bus,
+			  0, NULL);
 	if (!up && l->cfg->exit_on_down)
 		sink_stop(l, TOOL_LINK_DOWN);
 }
@@ -397,10 +404,9 @@ enum tool_exit sink_close(struct listen *l)
 {
 	sink_release(l);
 	close_capture(l);
-	if (l->running) {
+	if (l->running)
 		summary(l);
-		check_count(l);
-	}
+	check_count(l);
 	if (l->cfg->strict && l->lost) {
 		tool_error("%" PRIu64 " %s were lost", l->lost,
 			   l->lost_what ? l->lost_what : "messages");

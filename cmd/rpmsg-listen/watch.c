@@ -57,13 +57,13 @@ static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 		set_up(s, event->type == RPMSG_EVENT_UP);
 }
 
-static void tell_lost(struct source *s)
+static void tell_lost(struct source *s, uint64_t next_ns)
 {
 	uint64_t lost = rpmsg_recording_lost(s->rec);
 
 	if (lost == s->lost)
 		return;
-	sink_lost(s->l, s->name, lost - s->lost);
+	sink_lost(s->l, s->name, lost - s->lost, next_ns);
 	s->lost = lost;
 	services_learn_bus(s->l->services, s->bus, s->name);
 }
@@ -76,6 +76,8 @@ static int read_on(struct source *s)
 	while ((n = rpmsg_recording_read(s->rec, &s->next)) == 1 && s->next.time_ns < s->since_ns) {
 		s->next.bus = s->name;
 		services_learn(s->l->services, &s->next);
+		if (s->next.type == RPMSG_RECORD_DOWN)
+			services_learn_bus(s->l->services, s->bus, s->name);
 		s->lost = rpmsg_recording_lost(s->rec);
 	}
 	return n;
@@ -89,7 +91,7 @@ static bool peek(struct source *s)
 	if (s->has_next || s->ended || !s->rec)
 		return s->has_next;
 	n = read_on(s);
-	tell_lost(s);
+	tell_lost(s, n == 1 ? s->next.time_ns : LISTEN_NO_TIME);
 	if (n == 1) {
 		s->next.bus = s->name;
 		s->has_next = true;
@@ -125,6 +127,8 @@ static size_t drain(struct watch *w, size_t max)
 	while (n < max && !w->l->done && (s = oldest(w))) {
 		s->has_next = false;
 		sink_message(w->l, &s->next);
+		if (s->next.type == RPMSG_RECORD_DOWN) /* it may be up again */
+			services_learn_bus(w->l->services, s->bus, s->name);
 		n++;
 	}
 	return n;
@@ -154,8 +158,10 @@ static struct rpmsg_recording *follow(struct source *s)
 	s->rec = rpmsg_recording_open_bus(s->bus, past || (!first && s->server != info.pid));
 	if (!s->rec)
 		return NULL;
-	rpmsg_recording_set_events(s->rec, s->l->cfg->events);
+	rpmsg_recording_set_events(s->rec, true); /* who goes with the link is in them too */
 	memcpy(s->name, info.name, sizeof(s->name));
+	if (!first && s->server != info.pid)
+		services_forget(s->l->services, s->name);
 	s->server = info.pid;
 	s->since_ns = s->lost = 0;
 	if (past)

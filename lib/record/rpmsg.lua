@@ -218,10 +218,10 @@ local function announce(side, addr, name, source)
 end
 
 -- An event tells of what a message has done: it may not undo an announcement that it is older than.
-local function withdraw(side, addr, source, frame)
+local function withdraw(side, addr, name, source, frame)
 	local entry = state.names[key(side, addr)]
 
-	if entry and (source == "message" or entry.event) then
+	if entry and entry.name == name and (source == "message" or entry.event) then
 		state.names[key(side, addr)] = nil
 		state.gone[key(side, addr)] = { name = entry.name, frame = frame }
 	end
@@ -340,8 +340,8 @@ end
 local function view_of(pair, side, asker, src, dst, src_name, dst_name)
 	local view = pair.views[side]
 
-	if not view or view.src_name ~= src_name or view.dst_name ~= dst_name or view.asker ~= asker then
-		view = { side = side, asker = asker, src_name = src_name, dst_name = dst_name }
+	if not view or view.src_name ~= src_name or view.dst_name ~= dst_name then
+		view = { side = side, src_name = src_name, dst_name = dst_name }
 		view.row = dst_name or src_name or row_of(side, asker, src, dst)
 		pair.views[side] = view
 	end
@@ -408,7 +408,7 @@ local function see_channel(frame, side, addr, event)
 		return
 	end
 	if event.kind == "withdraw" then
-		withdraw(side, addr, "event", frame)
+		withdraw(side, addr, event.text, "event", frame)
 	else
 		state.expert[frame] = announce(side, addr, event.text, "event") or state.expert[frame]
 	end
@@ -516,7 +516,7 @@ end
 
 local function learn(pinfo, side, name, addr, destroy)
 	if destroy then
-		withdraw(side, addr, "message", pinfo.number)
+		withdraw(side, addr, name, "message", pinfo.number)
 	elseif name ~= "" then
 		state.expert[pinfo.number] = announce(side, addr, name, "message")
 	end

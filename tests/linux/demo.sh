@@ -81,8 +81,8 @@ stop_recording "$recorder"
 say "What was recorded in ${capture#"$top"/}, as Wireshark sees it:"
 decode "$capture" >packets
 first_and_last 4 packets
-[[ $(grep -c 'rpmsg-client-sample len 12' packets) -eq 200 ]]
-[[ $(grep -c 'rpmsg-raw len 26' packets) -eq 2 ]]
+[[ $(grep -c '(rpmsg-client-sample).*, 12 bytes' packets) -eq 200 ]]
+[[ $(grep -c '(rpmsg-raw).*, 26 bytes' packets) -eq 2 ]]
 
 say 'Power off; the kernel had nothing to complain of.'
 guest_halt

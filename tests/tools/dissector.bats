@@ -72,6 +72,10 @@ setup()
 	assert_line --index 1 '0|b|0x00000035|0x00000001|h>r destroy b addr 0x35'
 	fields _ws.expert.message
 	refute_output --regexp '[a-z]'
+	# of the flags only the first bit means something
+	poke $((FIRST + 16 + 36)) 03
+	fields rpmsg.ns.flags _ws.col.Info
+	assert_line --index 0 '0x00000003|r>h destroy rpmsg-echo addr 0x401'
 }
 
 # A service is known from its announcement to its withdrawal, by the side that it is on.
@@ -113,6 +117,34 @@ services_expected()
 	assert_output "$(printf 'one\none\none')"
 	decode -Y 'rpmsg.service == "two"' -T fields -e frame.number
 	assert_output "$(printf '7\n11')"
+}
+
+@test "a service is withdrawn by its own name alone" {
+	capture <<-END
+		announce r 0x401 one
+		destroy r 0x401 other
+		h>r 0x400 0x401 aa
+		destroy r 0x401 one
+		h>r 0x400 0x401 aa
+	END
+	decode -Y 'rpmsg.service == "one"' -T fields -e frame.number
+	assert_output 3
+	decode -Y rpmsg.withdrawn -T fields -e frame.number
+	assert_output 5
+}
+
+@test "another service at the same address has its own name both ways" {
+	capture <<-'EOF'
+		announce r 0x401 one
+		h>r 0x400 0x401 00
+		r>h 0x401 0x400 00
+		destroy r 0x401 one
+		announce r 0x401 two
+		h>r 0x400 0x401 00
+		r>h 0x401 0x400 00
+	EOF
+	decode -Y rpmsg.service -T fields -e rpmsg.service
+	assert_output "$(printf '%s\n' one one two two)"
 }
 
 @test "payloads go to the dissector of the service, else of the address" {
@@ -163,7 +195,7 @@ services_expected()
 		h>r 0x400 0x1e 68656c6c6f
 		announce r 0x401 echo
 		h>r 0x400 0x401 68656c6c6f0a
-		r>h 0x401 0x400 00010203
+		r>h 0x401 0x400 00616263
 		h>r 0x400 0x401
 		h>r 0x400 0x401 x17
 	EOF
@@ -172,7 +204,7 @@ services_expected()
 		0x400|0x1e|rpmsg|h>r 0x400 > 0x1e, 5 bytes: hello
 		0x401|0x35|rpmsg|r>h announce echo addr 0x401
 		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 6 bytes: hello
-		0x401 (echo)|0x400|rpmsg|r>h 0x401 (echo) > 0x400, 4 bytes: 00010203
+		0x401 (echo)|0x400|rpmsg|r>h 0x401 (echo) > 0x400, 4 bytes: 00616263
 		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 0 bytes
 		0x400|0x401 (echo)|rpmsg|h>r 0x400 > 0x401 (echo), 17 bytes: 000102030405060708090a0b0c0d0e0f...
 	EOF
@@ -214,6 +246,15 @@ conversation()
 	assert_line --index 4 '2|'
 	decode -Y 'rpmsg.response_time > 2.5' -T fields -e frame.number
 	assert_output "$(printf '5\n7')"
+}
+
+@test "of requests that nobody answers the newest 1024 wait" {
+	{
+		yes 'h>r 0x400 0x1e 00' | head -n 1100
+		echo 'r>h 0x1e 0x400 00'
+	} | capture
+	decode -Y rpmsg.request_in -T fields -e frame.number -e rpmsg.request_in
+	assert_output "$(printf '1101\t77')"
 }
 
 @test "who asks is whoever talks to the service, else to the fixed address, else the first" {
@@ -301,6 +342,9 @@ conversation()
 	poke $((FIRST - 5)) 07
 	fields rpmsg.src rpmsg.dst _ws.col.Info
 	assert_line --index 0 '0x0000001e|0x00000400|?>? 0x1e > 0x400, 1 bytes: 00'
+	decode -q -X lua_script1:stats
+	numbers
+	assert_line 'no direction 1 1 0 0'
 }
 
 @test "the preference names dissectors by service, pattern and address" {
@@ -320,7 +364,7 @@ conversation()
 	assert_line --index 4 --regexp '^exported_pdu:rpmsg:json'
 	assert_line --index 5 --regexp '^exported_pdu:rpmsg:data'
 	# a pattern is no regular expression and matches whole names
-	decode -o 'rpmsg.payloads:json=json,js.n*=json,json+rpc=json' -Y json
+	decode -o 'rpmsg.payloads:json=json,rpc=json,js.n*=json,json+rpc=json' -Y json
 	assert_output ''
 }
 
@@ -347,7 +391,10 @@ numbers()
 		echo 'h>r 0x400 0x401 0102'
 		echo 'r>h 0x401 0x400 010203'
 		conversation
+		echo 'h>r 0x400 0x1e 05'
 		echo 'event stall r>h 0x401 0x400 7 1 0'
+		echo 'event stall r>h 0x401 0x400 7 1 0'
+		echo 'r>h 0x1e 0x400 06'
 	} | capture
 	decode -q -X lua_script1:stats
 	numbers
@@ -356,12 +403,12 @@ numbers()
 		messages h>r bytes r>h bytes
 		echo 1 2 1 3
 		name service 0 0 1 40
-		remote 0x1e 3 3 5 5
+		remote 0x1e 4 4 6 6
 		responses after count min avg max
 		echo 1 1.000000 1.000000 1.000000
-		remote 0x1e 3 2.000000 3.000000 4.000000
+		remote 0x1e 4 2.000000 3.000000 4.000000
 		events count
-		stall 1
+		stall 2
 	EOF
 	mv tshark.out expected
 	decode -q -o rpmsg.statistics:TRUE

@@ -210,3 +210,11 @@ refused()
 	run -0 rpmsg-listen -q -r b.pcap event
 	assert_output --partial 'no-recipient'
 }
+
+@test "name: a withdrawal under another name takes nothing away" {
+	printf '%s\n' 'announce r 0x401 one' 'destroy r 0x401 other' 'h>r 0x400 0x401 aa' \
+		'destroy r 0x401 one' 'h>r 0x400 0x401 bb' | "$BUILD/programs/gen_capture" a.pcap
+	run -0 rpmsg-listen -q -r a.pcap -o log name one and not ns
+	assert_output --regexp '0x400>0x401#AA$'
+	assert [ "${#lines[@]}" -eq 1 ]
+}

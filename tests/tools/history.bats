@@ -233,6 +233,51 @@ own_recorder()
 	assert_output --partial "some.log: only a recorder's file can be followed"
 }
 
+@test "--follow: what was recorded before a signal is still shown" {
+	serve
+	run -0 send rpmsg0 first
+	start rpmsg-listen -r "$RPMSG_DIR/rpmsg0.rec" --follow -o raw
+	wait_for grep -q first "$started_out"
+	kill -STOP "$started"
+	run -0 send rpmsg0 second third
+	kill -TERM "$started"
+	kill -CONT "$started"
+	exits 143 waited "$started"
+	assert_equal "$(cat "$started_out")" firstsecondthird
+	assert_equal "$(cat "$started_err")" '3 messages seen, 0 lost'
+}
+
+@test "--follow takes a recorder's file from standard input" {
+	serve
+	run -0 send rpmsg0 a b
+	run -0 rpmsg-listen -q -r - --follow -c 2 -t "$DEADLINE" -o raw <"$RPMSG_DIR/rpmsg0.rec"
+	assert_output ab
+}
+
+@test "a count that is not reached in time is 4, though there was nothing to read" {
+	run -4 rpmsg-listen -r absent.rec --follow -c 1 -t 0.1
+	assert_output --partial 'only 0 of 1 messages came in time'
+	mkfifo pipe
+	exec 9<>pipe
+	run -4 rpmsg-listen -r - -c 1 -t 0.1 <&9
+	exec 9>&-
+	assert_output --partial 'only 0 of 1 messages came in time'
+}
+
+@test "what a file has lost is lost on its bus, before what follows" {
+	serve --record-size 262144 rpmsg0=loop
+	seq 1 8000 | run -0 rpmsg-send -b rpmsg0 -d 50 -l -f -
+	cp "$RPMSG_DIR/rpmsg0.rec" copy.rec
+	run -0 rpmsg-listen -q -r copy.rec --events -w '%b.pcap'
+	run -0 echo *.pcap
+	assert_output rpmsg0.pcap
+	run -0 capinfos -o rpmsg0.pcap
+	assert_output --partial 'True'
+	run -0 rpmsg-listen -q -r rpmsg0.pcap --events -j -c 1
+	assert_line --index 0 --partial '"type":"lost"'
+	assert_line --index 1 --partial '"type":"msg"'
+}
+
 @test "a recorder's file that was cut gives what it has, then 1" {
 	serve --record-size 262144 rpmsg0=loop
 	seq 1 500 | run -0 rpmsg-send -b rpmsg0 -d 50 -l -f -

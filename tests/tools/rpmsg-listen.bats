@@ -438,6 +438,24 @@ b h>r - 0x7>0x5 [3] two'
 	wait_for grep -q '"text":"again"' "$out"
 }
 
+@test "what a link took with it is no service of the next" {
+	local server
+	serve
+	server=$started
+	listen -b rpmsg0 --time n
+	run -0 rpmsg-ns -b rpmsg0 -R announce clock -s 50
+	run -0 rpmsg-send -b rpmsg0 -s 5 -d 50 before
+	wait_for grep -q before "$out"
+	exits 0 stop "$server"
+	wait_for grep -q 'nobody serves it' "$err"
+	serve
+	wait_for grep -q 'link up' "$err"
+	run -0 rpmsg-send -b rpmsg0 -s 5 -d 50 after
+	wait_for grep -q after "$out"
+	assert_file_contains "$out" '^rpmsg0 h>r clock 0x5>0x32 .6. before$'
+	assert_file_contains "$out" '^rpmsg0 h>r - 0x5>0x32 .5. after$'
+}
+
 @test "taking part: the service is offered and bound again after its server came again" {
 	serve
 	local server=$started

@@ -255,6 +255,8 @@ static const struct {
 	{"name", "'name' needs a name or GLOB, but nothing follows 'name' (word 1)"},
 	{"name and ns", "'name' needs a name or GLOB, not 'and' (word 2)"},
 	{"bus (ns)", "'bus' needs a name or GLOB, not '(' (word 2)"},
+	{"name=echo", "'name' needs a name or GLOB, not '=echo' (word 2)"},
+	{"bus != b", "'bus' needs a name or GLOB, not '!=' (word 2)"},
 	{"name 'foo", "'foo: there is no second ' (word 2)"},
 	{"src", "'src' needs an address, but nothing follows 'src' (word 1)"},
 	{"src foo", "'src' needs an address, not 'foo' (word 2)"},
