@@ -17,12 +17,13 @@ TAILQ_HEAD(entry_list, entry);
 
 struct backlog {
 	struct entry_list list; /* oldest first */
-	uint64_t last, n_messages;
+	uint64_t last, n_counted;
+	bool count_events;
 	uint64_t since_ns, newest_ns;
 	struct entry *taken;
 };
 
-struct backlog *backlog_new(uint64_t last, uint64_t since_ns)
+struct backlog *backlog_new(uint64_t last, bool count_events, uint64_t since_ns)
 {
 	struct backlog *log = calloc(1, sizeof(*log));
 
@@ -30,18 +31,19 @@ struct backlog *backlog_new(uint64_t last, uint64_t since_ns)
 		return NULL;
 	TAILQ_INIT(&log->list);
 	log->last = last;
+	log->count_events = count_events;
 	log->since_ns = since_ns;
 	return log;
 }
 
-static bool is_message(const struct entry *e)
+static bool is_counted(const struct backlog *log, const struct entry *e)
 {
-	return !e->gap && e->record.type == RPMSG_RECORD_MESSAGE;
+	return !e->gap && (log->count_events || e->record.type == RPMSG_RECORD_MESSAGE);
 }
 
 static void detach(struct backlog *log, struct entry *e)
 {
-	log->n_messages -= is_message(e);
+	log->n_counted -= is_counted(log, e);
 	TAILQ_REMOVE(&log->list, e, link);
 }
 
@@ -65,9 +67,9 @@ static bool is_surplus(const struct backlog *log, const struct entry *e)
 	if (!e->timeless && log->newest_ns > log->since_ns &&
 	    e->record.time_ns < log->newest_ns - log->since_ns)
 		return true;
-	if (!log->last || log->n_messages < log->last)
+	if (!log->last || log->n_counted < log->last)
 		return false;
-	return log->n_messages > log->last || !is_message(e);
+	return log->n_counted > log->last || !is_counted(log, e);
 }
 
 static void trim(struct backlog *log)
@@ -135,7 +137,7 @@ static int add(struct backlog *log, struct entry *e)
 	if (!e)
 		return -ENOMEM;
 	TAILQ_INSERT_TAIL(&log->list, e, link);
-	log->n_messages += is_message(e);
+	log->n_counted += is_counted(log, e);
 	trim(log);
 	return 0;
 }

@@ -18,10 +18,10 @@ struct backlog_item {
 };
 
 /*
- * Keeps the last messages (0: all), with what stands between them, and of these only what
+ * Keeps the last messages, or messages and events (0: all), with what stands between them, and of these only what
  * is at most since_ns older than the newest that has passed. NULL: no memory.
  */
-struct backlog *backlog_new(uint64_t last, uint64_t since_ns);
+struct backlog *backlog_new(uint64_t last, bool count_events, uint64_t since_ns);
 /* NULL is allowed. */
 void backlog_free(struct backlog *log);
 

@@ -173,6 +173,12 @@ static void put_out(struct listen *l, const struct rpmsg_record *m, const char *
 		print(l, m, service);
 }
 
+/* What -c and --last count: messages, and events for who has EXPR choose them. */
+static uint64_t counted(const struct listen *l)
+{
+	return l->seen + (filter_names_event(l->filter) ? l->n_events : 0);
+}
+
 static void show(struct listen *l, const struct rpmsg_record *m, const char *service)
 {
 	if (m->type == RPMSG_RECORD_MESSAGE)
@@ -180,7 +186,7 @@ static void show(struct listen *l, const struct rpmsg_record *m, const char *ser
 	else
 		l->n_events++;
 	put_out(l, m, service);
-	if (m->type == RPMSG_RECORD_MESSAGE && l->seen == l->cfg->count)
+	if (l->cfg->count && counted(l) >= l->cfg->count)
 		l->done = true;
 }
 
@@ -225,7 +231,7 @@ void sink_message(struct listen *l, const struct rpmsg_record *m)
 
 void sink_hold(struct listen *l, uint64_t since_ns)
 {
-	l->backlog = backlog_new(l->cfg->last, since_ns);
+	l->backlog = backlog_new(l->cfg->last, filter_names_event(l->filter), since_ns);
 	keep_back(l, l->backlog ? 0 : -ENOMEM);
 }
 
@@ -393,10 +399,11 @@ static void close_capture(struct listen *l)
 /* The count was not reached in time. A signal or the end of a file is no such thing. */
 static void check_count(struct listen *l)
 {
-	if (l->code != TOOL_OK || l->seen >= l->cfg->count || run_stopped() ||
+	if (l->code != TOOL_OK || counted(l) >= l->cfg->count || run_stopped() ||
 	    run_now() < l->deadline)
 		return;
-	tool_error("only %" PRIu64 " of %" PRIu64 " messages came in time", l->seen, l->cfg->count);
+	tool_error("only %" PRIu64 " of %" PRIu64 " %s came in time", counted(l), l->cfg->count,
+		   filter_names_event(l->filter) ? "records" : "messages");
 	l->code = TOOL_LATE;
 }
 

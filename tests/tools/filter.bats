@@ -218,3 +218,16 @@ refused()
 	assert_output --regexp '0x400>0x401#AA$'
 	assert [ "${#lines[@]}" -eq 1 ]
 }
+
+@test "-c and --last count events for who asks for them" {
+	serve
+	rpmsg-send -b rpmsg0 -d 0x99 one two three
+	run -0 rpmsg-listen -q -b rpmsg0 --no-follow --last 2 event no-recipient
+	assert [ "${#lines[@]}" -eq 2 ]
+	run -0 rpmsg-listen -q -b rpmsg0 --history -t "$DEADLINE" -c 3 event no-recipient
+	assert [ "${#lines[@]}" -eq 3 ]
+	run -0 rpmsg-listen -q -b rpmsg0 --no-follow --last 1 --events
+	assert_output --partial three
+	run -4 rpmsg-listen -b rpmsg0 --history -t 0.1 -c 4 event no-recipient
+	assert_output --partial 'only 3 of 4 records came in time'
+}
