@@ -13,6 +13,7 @@
 #     guest_halt                 powers off; fails unless the kernel ended as it should
 #     guest_kill                 kill -9 of all that the guest is
 #     guest_running              whether it is there
+#     remote ARG...              rpmsg-listen as the remote processor on rpmsg0, ready
 #     guest_log                  what the kernel printed
 #     guest_log_clean [killed]   fails if that has a complaint; "killed" excuses those of
 #                                virtio_uml about a backend that was killed
@@ -317,4 +318,11 @@ teardown()
 {
 	guest_teardown
 	common_teardown
+}
+
+remote()
+{
+	start rpmsg-listen -b rpmsg0 --ready-fd=9 "$@" 9>ready
+	wait_for test -s ready
+	rm ready
 }

@@ -8,13 +8,6 @@ load ../lib/guest
 
 CTRL=/dev/rpmsg_ctrl0
 
-remote()
-{
-	start rpmsg-listen -b rpmsg0 --ready-fd=9 "$@" 9>ready
-	wait_for test -s ready
-	rm ready
-}
-
 setup()
 {
 	common_setup

@@ -2,6 +2,7 @@
 # rpmsg-listen -w FILE -- CMD ARG...: what passes while CMD runs, and the end that CMD has.
 
 load ../lib/common
+load ../lib/completion
 load ../lib/process
 
 # recorded: the payloads in all.pcap, a line each, as they were sent by rpmsg-send -l
@@ -270,18 +271,6 @@ limited()
 	assert_not_exist all.pcap
 	run ls "$RPMSG_DIR"
 	refute_output
-}
-
-# offers WORD... CUR: what bash completes there
-offers()
-{
-	bash -c '
-		source "$1"
-		shift
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-		_rpmsg_tool "$1" "${!#}" "${@: -2:1}"
-		printf "%s\n" "${COMPREPLY[@]}"
-	' bash "$TOP/completions/bash/rpmsg-tools" "$@"
 }
 
 fish_offers()

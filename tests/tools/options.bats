@@ -3,6 +3,7 @@
 # options, and the examples of the man pages work as they stand there.
 
 load ../lib/common
+load ../lib/completion
 
 TOOLS="rpmsg-send rpmsg-listen rpmsg-ns rpmsgd rpmsg-extcap"
 
@@ -207,18 +208,6 @@ run_examples()
 	start bash -ec "$(cat ../script)"
 	waited "$started"
 	for pid in $(case_processes); do kill "$pid" 2>/dev/null || true; done
-}
-
-# offers TOOL WORD... CUR: what bash completes there
-offers()
-{
-	bash -c '
-		source "$1"
-		shift
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-		_rpmsg_tool "$1" "${!#}" "${@: -2:1}"
-		printf "%s\n" "${COMPREPLY[@]}"
-	' bash "$TOP/completions/bash/rpmsg-tools" "$@"
 }
 
 @test "completion knows the buses and services there are, and starts none" {
