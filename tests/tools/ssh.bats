@@ -101,10 +101,19 @@ end_tshark()
 {
 	local pid tshark
 	for pid in $(case_processes); do
-		! grep -qx tshark "/proc/$pid/comm" || tshark=$pid
+		! grep -qx tshark "/proc/$pid/comm" 2>/dev/null || tshark=$pid
 	done
 	kill -INT "$tshark"
-	wait_for all_gone "$tshark"
+	wait_for nobody_reads
+}
+
+# It is dumpcap that has the pipe, for a moment longer than there is a tshark.
+nobody_reads()
+{
+	local pid
+	for pid in $(case_processes); do
+		! grep -qxE 'tshark|dumpcap' "/proc/$pid/comm" 2>/dev/null || return 1
+	done
 }
 
 # log_in ARG...: ssh with ARG and rpmsg-listen on the board, ready; its output goes to a reader
