@@ -183,6 +183,32 @@ static error_t parse_limit(int key, const char *arg, struct argp_state *state,
 	}
 }
 
+/* What of a recording is shown. */
+static error_t parse_extent(int key, const char *arg, struct argp_state *state, struct config *cfg)
+{
+	switch (key) {
+	case KEY_FOLLOW:
+		cfg->follow = true;
+		return 0;
+	case KEY_HISTORY:
+		cfg->history = true;
+		return 0;
+	case KEY_NO_FOLLOW:
+		cfg->history = cfg->no_follow = cfg->tool.no_autostart = true;
+		return 0;
+	case KEY_SINCE:
+		cfg->history = true;
+		cfg->since_ns = tool_arg_seconds(state, "--since", arg);
+		return 0;
+	case KEY_LAST:
+		cfg->history = true;
+		cfg->last = tool_arg_count(state, "--last", arg);
+		return 0;
+	default:
+		return parse_limit(key, arg, state, &cfg->limits);
+	}
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct config *cfg = state->input;
@@ -219,23 +245,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (format_parse_time(arg, &cfg->time))
 			argp_error(state, "--time: '%s' is none of a, d, z, A, n", arg);
 		return 0;
-	case KEY_FOLLOW:
-		cfg->follow = true;
-		return 0;
-	case KEY_HISTORY:
-		cfg->history = true;
-		return 0;
-	case KEY_NO_FOLLOW:
-		cfg->history = cfg->no_follow = cfg->tool.no_autostart = true;
-		return 0;
-	case KEY_SINCE:
-		cfg->history = true;
-		cfg->since_ns = tool_arg_seconds(state, "--since", arg);
-		return 0;
-	case KEY_LAST:
-		cfg->history = true;
-		cfg->last = tool_arg_count(state, "--last", arg);
-		return 0;
 	case KEY_STRICT:
 		cfg->strict = true;
 		return 0;
@@ -265,7 +274,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		check(state, cfg);
 		return 0;
 	default:
-		return parse_limit(key, arg, state, &cfg->limits);
+		return parse_extent(key, arg, state, cfg);
 	}
 }
 

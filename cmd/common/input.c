@@ -17,7 +17,6 @@
 
 struct input {
 	int fd;
-	const char *name;
 	struct input_wait wait;
 	bool interrupted;
 	size_t n_peeked, n_taken; /* of peeked, and of these how many the stream has got */
@@ -33,7 +32,6 @@ int input_open(const char *path, const struct input_wait *wait, struct input **i
 
 	if (!in)
 		return -ENOMEM;
-	in->name = std ? "standard input" : path;
 	in->wait = wait ? *wait : forever;
 	in->fd = std ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 		     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -44,11 +42,6 @@ int input_open(const char *path, const struct input_wait *wait, struct input **i
 	}
 	*input = in;
 	return 0;
-}
-
-const char *input_name(const struct input *in)
-{
-	return in->name;
 }
 
 bool input_is_regular(const struct input *in)

@@ -22,8 +22,6 @@ struct input;
 
 /* Opens path, or takes standard input if it is "-". wait, or NULL, is copied. 0 or -errno. */
 int input_open(const char *path, const struct input_wait *wait, struct input **input);
-/* How errors call it; path must still be there. */
-const char *input_name(const struct input *input);
 /* Whether it is a file on a disk, not a pipe or the like. */
 bool input_is_regular(const struct input *input);
 /*

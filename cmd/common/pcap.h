@@ -66,11 +66,12 @@ int pcap_writer_close(struct pcap_writer *writer);
 
 struct pcap_reader;
 
-/* Opens path, or takes standard input if it is "-". -EPROTO: not such a capture. */
-int pcap_reader_open(const char *path, struct pcap_reader **reader, char *error, size_t size);
-/* The same for a stream that errors call name; it is the reader's from now on, also on failure. */
-int pcap_reader_open_stream(FILE *stream, const char *name, struct pcap_reader **reader,
-			    char *error, size_t size);
+/*
+ * Reads a stream that errors call name; it is the reader's from now on, also on failure.
+ * -EPROTO: not such a capture.
+ */
+int pcap_reader_open(FILE *stream, const char *name, struct pcap_reader **reader, char *error,
+		     size_t size);
 /*
  * 1 and *record, a message or an event, whose type may be none that is known; 0 at the end;
  * -EPROTO if the packet is not as above, -EIO if the file is cut or cannot be read. seq counts

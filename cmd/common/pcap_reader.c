@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/pcap.h"
 #include "common/pcap_packet.h"
@@ -17,23 +15,6 @@ struct pcap_reader {
 	uint64_t n_packets, n_messages;
 	uint8_t spare[PCAP_SPARE_SIZE];
 };
-
-/* Standard input is duplicated, so that it can be closed. */
-static FILE *stream_open(const char *path)
-{
-	FILE *f;
-	int fd;
-
-	if (strcmp(path, "-") != 0)
-		return fopen(path, "re");
-	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		return NULL;
-	f = fdopen(fd, "r");
-	if (!f)
-		close(fd);
-	return f;
-}
 
 static int check_link_type(const struct pcap_reader *r, char *error, size_t size)
 {
@@ -60,8 +41,8 @@ static int load(struct pcap_reader *r, FILE *f, char *error, size_t size)
 	return check_link_type(r, error, size);
 }
 
-int pcap_reader_open_stream(FILE *stream, const char *name, struct pcap_reader **reader,
-			    char *error, size_t size)
+int pcap_reader_open(FILE *stream, const char *name, struct pcap_reader **reader, char *error,
+		     size_t size)
 {
 	struct pcap_reader *r = calloc(1, sizeof(*r));
 	int err = -ENOMEM;
@@ -80,18 +61,6 @@ int pcap_reader_open_stream(FILE *stream, const char *name, struct pcap_reader *
 	}
 	*reader = r;
 	return 0;
-}
-
-int pcap_reader_open(const char *path, struct pcap_reader **reader, char *error, size_t size)
-{
-	const char *name = strcmp(path, "-") ? path : "standard input";
-	FILE *f = stream_open(path);
-	int err = -errno;
-
-	if (f)
-		return pcap_reader_open_stream(f, name, reader, error, size);
-	snprintf(error, size, "%s: %s", name, rpmsg_strerror(err));
-	return err;
 }
 
 int pcap_reader_next(struct pcap_reader *r, struct rpmsg_record *record, char *error, size_t size)

@@ -97,7 +97,7 @@ static int open_capture(struct traffic *t, char *error, size_t size)
 
 	if (!stream)
 		return refuse(-ENOMEM, error, size, "%s: %s", t->name, strerror(ENOMEM));
-	return pcap_reader_open_stream(stream, t->name, &t->capture, error, size);
+	return pcap_reader_open(stream, t->name, &t->capture, error, size);
 }
 
 static int open_text(struct traffic *t, char *error, size_t size)

@@ -7,29 +7,21 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backend/client.h"
+#include "core/clock.h"
 
 #define EVENTS_MAX 4096 /* more than that queued: forget them and ask for the whole */
 
-static int64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
 int64_t client_now_ns(void)
 {
-	return now_ns(CLOCK_MONOTONIC);
+	return (int64_t)clock_ns(CLOCK_MONOTONIC);
 }
 
 int64_t client_now_ms(void)
 {
-	return now_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+	return (int64_t)clock_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 /* ---- connecting ---- */

@@ -8,8 +8,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/core.h"
 
 #define ONE_BY_ONE 16u
@@ -22,17 +22,9 @@ static const enum rpmsg_record_type braked[BRAKES] = {
 	[BRAKE_SHORTAGE] = RPMSG_RECORD_BUFFER,
 };
 
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t now_ms(void)
 {
-	return clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+	return clock_ms(CLOCK_MONOTONIC_COARSE);
 }
 
 static void put(struct rpmsg_bus *bus, const struct rpmsg_record *event)

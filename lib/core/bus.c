@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/core.h"
 
 #define SEND_TIMEOUT_MS 15000 /* the kernel document's limit */
@@ -244,10 +244,7 @@ int rpmsg_bus_spin(struct rpmsg_bus *bus, int max)
 
 static int64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (int64_t)clock_ms(CLOCK_MONOTONIC);
 }
 
 int rpmsg_bus_wait_up(struct rpmsg_bus *bus, int timeout_ms)

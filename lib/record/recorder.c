@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/core.h"
 #include "core/sigbus.h"
 #include "record/crashed.h"
@@ -38,14 +38,6 @@ struct recorder {
 	unsigned n_buses, n_open;
 	char bus[RING_BUSES][RPMSG_BUS_NAME_SIZE];
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 /* ---- making the file ---- */
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
+#include "core/clock.h"
 #include "core/core.h"
 #include "core/sigbus.h"
 #include "record/ring_file.h"
@@ -470,10 +470,7 @@ int rpmsg_recording_crashed(const struct rpmsg_recording *rec)
 
 uint64_t rpmsg_recording_now(const struct rpmsg_recording *rec)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec + rec->clock_offset;
+	return clock_ns(CLOCK_MONOTONIC) + rec->clock_offset;
 }
 
 uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec)

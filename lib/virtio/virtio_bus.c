@@ -7,9 +7,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "link/event.h"
 #include "virtio/virtio_bus.h"
 
@@ -21,10 +21,7 @@ enum { FD_CONTROL, FD_QUEUE0, FD_QUEUE1, FD_WAKE, FD_CANCEL, FD_ALARM };
 
 uint64_t virtio_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return clock_ms(CLOCK_MONOTONIC);
 }
 
 void virtio_wake(struct virtio_bus *vb)

@@ -13,3 +13,13 @@ offers()
 		printf "%s\n" "${COMPREPLY[@]}"
 	' bash "$TOP/completions/bash/rpmsg-tools" "$@"
 }
+
+# fish_offers LINE: what fish completes at its end
+fish_offers()
+{
+	XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD HOME=$PWD TERM=dumb fish --no-config -c '
+		set fish_function_path $argv[1]/functions $fish_function_path
+		for f in $argv[1]/*.fish; source $f; end
+		complete -C $argv[2]
+	' "$TOP/completions/fish" "$1"
+}

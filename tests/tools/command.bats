@@ -273,15 +273,6 @@ limited()
 	refute_output
 }
 
-fish_offers()
-{
-	XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD HOME=$PWD TERM=dumb fish --no-config -c '
-		set fish_function_path $argv[1]/functions $fish_function_path
-		for f in $argv[1]/*.fish; source $f; end
-		complete -C $argv[2]
-	' "$TOP/completions/fish" "$1"
-}
-
 # zsh_offers WORD... CUR: the words that are left when a command is completed
 zsh_offers()
 {

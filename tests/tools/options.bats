@@ -230,12 +230,3 @@ run_examples()
 	run fish_offers 'rpmsg-send -b '
 	assert_line --regexp '^rpmsg0'
 }
-
-fish_offers()
-{
-	XDG_CONFIG_HOME=$PWD XDG_DATA_HOME=$PWD HOME=$PWD TERM=dumb fish --no-config -c '
-		set fish_function_path $argv[1]/functions $fish_function_path
-		for f in $argv[1]/*.fish; source $f; end
-		complete -C $argv[2]
-	' "$TOP/completions/fish" "$1"
-}
