@@ -159,9 +159,11 @@ terminal()
 @test "the terminal's ^C is for both: CMD cleans up, and that is recorded" {
 	serve
 	cat >cmd <<-'END'
-		trap 'rpmsg-send -d 50 cleanup; exit 3' INT
+		# in wait: a shell that awaits what the ^C ends as well may end by it
+		sleep inf &
+		trap 'kill $!; rpmsg-send -d 50 cleanup; exit 3' INT
 		: >ready
-		while sleep 0.05; do :; done
+		wait
 	END
 	mkfifo keys
 	exec 5<>keys
