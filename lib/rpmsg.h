@@ -349,6 +349,44 @@ struct rpmsg_bus_info {
 /* What a backend cannot know (the kernel tells nothing of its rings) is 0. */
 RPMSG_API int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info);
 
+/* ---- what is always counted ---- */
+
+#define RPMSG_FLOW_SIZES 17 /* [0]: empty payloads, [k]: payloads of 2^(k-1) to 2^k - 1 bytes */
+
+/* Messages one way. */
+struct rpmsg_flow {
+	uint64_t messages;
+	uint64_t bytes;   /* of payload */
+	/*
+	 * CLOCK_MONOTONIC of the last one, 0 if there was none. Exact while the bus is recorded; else
+	 * when the bus last looked at a clock before somebody asked: as each dispatch that may sleep
+	 * does, and each notification that is sent.
+	 */
+	uint64_t last_ns;
+	uint64_t sizes[RPMSG_FLOW_SIZES]; /* messages by payload; their sum is messages */
+};
+
+/* What a failed send is counted as. */
+enum rpmsg_send_error {
+	RPMSG_ERROR_NO_BUFFER, /* -ENOMEM: a try call found no transmit buffer */
+	RPMSG_ERROR_TIMEOUT,   /* -ERESTARTSYS: none came back in time */
+	RPMSG_ERROR_TOO_LONG,  /* -EMSGSIZE */
+	RPMSG_ERROR_NO_DST,    /* -EINVAL: no destination yet, or no message */
+	RPMSG_ERROR_DOWN,      /* -EPIPE: link down, or channel gone */
+	RPMSG_ERROR_LOST,      /* accepted by rpmsgd, and lost with the link */
+	RPMSG_ERROR_OTHER,
+};
+#define RPMSG_ERRORS 7
+
+/* Of an endpoint, or of all that a channel or bus has and had. */
+struct rpmsg_counts {
+	struct rpmsg_flow tx, rx; /* sent by our side, received by it */
+	uint64_t errors[RPMSG_ERRORS]; /* failed sends */
+	uint64_t dropped;         /* received, and thrown away because the program did not read */
+	uint64_t waits;           /* sends that waited for a transmit buffer, and have ended */
+	uint64_t wait_ns;         /* for how long, all together */
+};
+
 /* ---- channels and services ---- */
 
 /*
@@ -411,6 +449,7 @@ struct rpmsg_channel_status {
 	uint64_t tx, rx;      /* messages of the channel's endpoints */
 	uint32_t mtu;         /* 0: down or not known */
 	struct rpmsg_device *rpdev; /* this bus's device for it */
+	struct rpmsg_counts counts; /* of the channel's endpoints, those that have gone too */
 };
 /*
  * Calls fn for each channel, oldest first, until it returns non-zero, which is
@@ -419,6 +458,8 @@ struct rpmsg_channel_status {
 RPMSG_API int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
 					 int (*fn)(const struct rpmsg_channel_status *st, void *arg),
 					 void *arg);
+/* The same of one channel, without what the kernel or rpmsgd knows of it. -EINVAL: the bus's nameless device. */
+RPMSG_API int rpmsg_channel_get_status(struct rpmsg_device *rpdev, struct rpmsg_channel_status *st);
 /* The oldest channel with that name, or NULL with ENOENT. */
 RPMSG_API struct rpmsg_device *rpmsg_bus_find_channel(struct rpmsg_bus *bus, const char *name);
 
@@ -519,6 +560,13 @@ RPMSG_API void rpmsg_recording_set_limit(struct rpmsg_recording *rec, bool on);
  * dead) and all was read, or at the limit, -EPROTO if the file is damaged.
  */
 RPMSG_API int rpmsg_recording_read(struct rpmsg_recording *rec, struct rpmsg_record *record);
+/*
+ * Passes over messages, up to the next event if events are read and there is one, else over all
+ * that are there. How many, those included that were overwritten meanwhile: they do not count as
+ * lost. For who need not see each of many: it takes less by far than to read them. With a limit
+ * it does nothing.
+ */
+RPMSG_API uint64_t rpmsg_recording_skip(struct rpmsg_recording *rec);
 /* Messages that were overwritten before this reader got to them: exact. Events do not count. */
 RPMSG_API uint64_t rpmsg_recording_lost(const struct rpmsg_recording *rec);
 /* Number of the next message to be written: what lies below is in the file or lost. */
@@ -551,6 +599,84 @@ RPMSG_API int rpmsg_bus_record_with(struct rpmsg_bus *bus, struct rpmsg_bus *oth
 RPMSG_API int rpmsg_bus_record_event(struct rpmsg_bus *bus, const struct rpmsg_record *event);
 /* Number of records so far, messages and events; 0 without a recorder. Cheap. */
 RPMSG_API uint64_t rpmsg_bus_record_count(struct rpmsg_bus *bus);
+
+/* ---- statistics: what rpmsg-ns stats and rpmsg-top show ---- */
+
+/* An endpoint. Of what a backend cannot know is 0 or "". */
+struct rpmsg_endpoint_stats {
+	size_t size;            /* set by the caller of rpmsg_endpoint_get_stats(), else by the library */
+	uint64_t id;            /* from 1 in order of creation, never used again on this bus */
+	struct rpmsg_channel_info channel; /* name "": it has none */
+	uint32_t addr, dst;     /* dst ANY: none yet */
+	bool own;               /* the channel's own endpoint */
+	enum rpmsg_holder_kind holder_kind; /* whose it is: DRIVER, CLIENT or SELF */
+	int holder_pid;
+	char holder[64];        /* command, or driver */
+	struct rpmsg_counts counts;
+	uint32_t waiting;       /* senders that wait for a transmit buffer now, */
+	uint64_t waiting_ns;    /* and for how long one or the other has */
+	uint32_t queued;        /* received messages that rpmsgd keeps, its program's socket being full, */
+	uint64_t queued_ns;     /* and for how long it has read nothing, if it is to blame */
+	uint32_t held;          /* buffers of the ring, among them, that are not given back, */
+	uint64_t held_ns;       /* and for how long the oldest */
+};
+
+/*
+ * A virtqueue as our side sees it: size = free + in_flight + held. All 0 while the link is down, and
+ * where nothing is known of it (kernel's bus).
+ */
+struct rpmsg_ring_stats {
+	uint32_t size;
+	uint32_t free;          /* empty, at the disposal of the side that sends */
+	uint32_t in_flight;     /* with a message that the side that receives has not given back */
+	uint32_t held;          /* by our side: reserved and not sent, received and not released */
+	uint64_t oldest_ns;     /* for how long at least one has been in flight or held; 0: not known */
+	char holder[64];        /* who has it, or "" */
+	uint64_t kicks;         /* notifications that we sent, */
+	uint64_t suppressed;    /* and buffers that went without one of their own */
+	uint64_t wakeups;       /* notifications that woke us */
+	uint64_t full;          /* times that a send found no buffer free (transmit queue), */
+	uint64_t full_ns;       /* and for how long, this time included */
+};
+
+/* Messages that nobody has received, by who sent them where. */
+struct rpmsg_stray {
+	uint32_t src, dst;
+	uint64_t messages, bytes, last_ns;
+};
+#define RPMSG_STRAYS 16
+
+/* A side of a bus, since it was opened (by rpmsgd, for its clients). */
+struct rpmsg_stats {
+	size_t size;            /* set by the caller */
+	uint64_t time_ns;       /* CLOCK_MONOTONIC now, */
+	uint64_t since_ns;      /* and when counting began */
+	struct rpmsg_counts counts; /* of all endpoints, those that have gone too, and of name service */
+	uint64_t no_recipient, malformed, ns_refused; /* as in rpmsg_bus_info */
+	uint32_t n_channels, n_endpoints;
+	struct rpmsg_ring_stats tx_ring, rx_ring;
+	uint32_t n_strays;      /* stray[] that are set; the last one to have happened first */
+	bool strays_forgotten;  /* there were more, longer ago */
+	struct rpmsg_stray stray[RPMSG_STRAYS];
+};
+/* Client backend: asks rpmsgd. -EINVAL size, -EPIPE the server has gone. */
+RPMSG_API int rpmsg_bus_get_stats(struct rpmsg_bus *bus, struct rpmsg_stats *stats);
+/*
+ * Calls fn for each endpoint of the bus's side, by id, until it returns non-zero, which is
+ * returned. fn may not create or destroy endpoints. Client backend: asks rpmsgd, for all clients'.
+ */
+RPMSG_API int rpmsg_bus_for_each_endpoint(struct rpmsg_bus *bus,
+					  int (*fn)(const struct rpmsg_endpoint_stats *st, void *arg),
+					  void *arg);
+/* What this process knows of its endpoint. -EINVAL. */
+RPMSG_API int rpmsg_endpoint_get_stats(struct rpmsg_endpoint *ept, struct rpmsg_endpoint_stats *st);
+/*
+ * For who serves others through ept: adds more's errors, dropped, waits and wait_ns, which the
+ * library does not see, to its counts; more's flows do not count. Safe from several threads.
+ */
+RPMSG_API void rpmsg_endpoint_count(struct rpmsg_endpoint *ept, const struct rpmsg_counts *more);
+/* Transmit buffers free now: what rpmsg_bus_info has, for less; 0 while down, or not known. */
+RPMSG_API uint32_t rpmsg_bus_tx_free(struct rpmsg_bus *bus);
 
 /* ---- the kernel's buses: what the dead left ---- */
 

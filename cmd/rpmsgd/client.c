@@ -10,7 +10,7 @@
 #include "rpmsgd.h"
 
 #define REQUESTS_A_TURN 16
-#define EVENT_BYTES_MAX 65536U /* queued; then the client has to ask for the whole */
+#define EVENT_BYTES_MAX 65536U /* queued, a reply among them; then the client asks for the whole */
 
 struct packet {
 	STAILQ_ENTRY(packet) link;
@@ -129,7 +129,7 @@ static void flush(struct client *c)
 
 static void read_requests(struct client *c)
 {
-	_Alignas(8) uint8_t buf[PROTO_PACKET_MAX];
+	_Alignas(8) uint8_t buf[REQUEST_MAX];
 
 	/* The next request is read when the last reply is on its way. */
 	for (int i = 0; i < REQUESTS_A_TURN && STAILQ_EMPTY(&c->packets) && !c->doomed; i++) {

@@ -11,7 +11,7 @@
 
 /* ---- replies ---- */
 
-static void refuse(struct client *c, const struct proto_head *req, int err, const char *detail)
+void control_refuse(struct client *c, const struct proto_head *req, int err, const char *detail)
 {
 	struct proto_error rep = {
 		.head = { .op = req->op, .seq = req->seq, .status = err, .size = sizeof(rep) },
@@ -21,7 +21,7 @@ static void refuse(struct client *c, const struct proto_head *req, int err, cons
 	client_packet(c, &rep, sizeof(rep), NULL, 0);
 }
 
-static void reply_head(struct proto_head *head, const struct proto_head *req, size_t size)
+void control_reply_head(struct proto_head *head, const struct proto_head *req, size_t size)
 {
 	*head = (struct proto_head){ .op = req->op, .seq = req->seq, .size = (uint32_t)size };
 }
@@ -30,7 +30,7 @@ static void done(struct client *c, const struct proto_head *req)
 {
 	struct proto_head rep;
 
-	reply_head(&rep, req, sizeof(rep));
+	control_reply_head(&rep, req, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), NULL, 0);
 }
 
@@ -52,7 +52,7 @@ static void reply_info(struct client *c, const struct proto_head *req)
 	};
 	memcpy(rep.name, s->served->name, sizeof(rep.name));
 	memcpy(rep.tx_holder, i.tx_holder, sizeof(rep.tx_holder));
-	reply_head(&rep.head, req, sizeof(rep));
+	control_reply_head(&rep.head, req, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), NULL, 0);
 }
 
@@ -78,19 +78,19 @@ static void hello(struct client *c, const void *data)
 	if (req->version != PROTO_VERSION) {
 		snprintf(text, sizeof(text), "rpmsgd speaks protocol version %u, the client %u",
 			 PROTO_VERSION, req->version);
-		refuse(c, &req->head, -EPROTO, text);
+		control_refuse(c, &req->head, -EPROTO, text);
 		return;
 	}
 	if (!c->admitted) {
 		snprintf(text, sizeof(text), "bus %s is not for uid %u", c->served->name, c->uid);
-		refuse(c, &req->head, -EACCES, text);
+		control_refuse(c, &req->head, -EACCES, text);
 		return;
 	}
 	s = choose_side(c->served, req->side);
 	if (!s->bus) {
 		snprintf(text, sizeof(text), "bus %s serves its %s side only", c->served->name,
 			 side_which(s) == RPMSG_SIDE_HOST ? "remote" : "host");
-		refuse(c, &req->head, -EOPNOTSUPP, text);
+		control_refuse(c, &req->head, -EOPNOTSUPP, text);
 		return;
 	}
 	c->side = s;
@@ -205,12 +205,12 @@ static void bind_request(struct client *c, const void *data)
 	}
 	err = policy_bind(c, text, sizeof(text));
 	if (err) {
-		refuse(c, &req->head, err, text);
+		control_refuse(c, &req->head, err, text);
 		return;
 	}
 	e = ep_new(c);
 	if (!e) {
-		refuse(c, &req->head, -ENOMEM, "");
+		control_refuse(c, &req->head, -ENOMEM, "");
 		return;
 	}
 	err = try_bind(c, e, req, text, sizeof(text));
@@ -218,12 +218,12 @@ static void bind_request(struct client *c, const void *data)
 		err = ep_connect(e, fds);
 	if (err) {
 		ep_free(e);
-		refuse(c, &req->head, err, text);
+		control_refuse(c, &req->head, err, text);
 		return;
 	}
 	rep = (struct proto_bind_reply){ .endpoint = e->id, .addr = e->rep->addr,
 					 .generation = c->side->generation, .up = c->side->up };
-	reply_head(&rep.head, &req->head, sizeof(rep));
+	control_reply_head(&rep.head, &req->head, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), fds, 2);
 }
 
@@ -237,7 +237,7 @@ static void unbind_request(struct client *c, const void *data)
 		if (e->id == req->endpoint)
 			break;
 	if (!e) {
-		refuse(c, &req->head, -ENOENT, "no such endpoint");
+		control_refuse(c, &req->head, -ENOENT, "no such endpoint");
 		return;
 	}
 	outbox_drain(e);
@@ -245,7 +245,7 @@ static void unbind_request(struct client *c, const void *data)
 	c->side->causer = c;
 	ep_free(e);
 	c->side->causer = NULL;
-	reply_head(&rep.head, &req->head, sizeof(rep));
+	control_reply_head(&rep.head, &req->head, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), NULL, 0);
 }
 
@@ -291,20 +291,20 @@ static void create_request(struct client *c, const void *data)
 	}
 	err = policy_create(c, req->flags, text, sizeof(text));
 	if (err) {
-		refuse(c, &req->head, err, text);
+		control_refuse(c, &req->head, err, text);
 		return;
 	}
 	ch = create(c, req);
 	if (!ch && (errno == EEXIST || errno == EADDRINUSE) && client_reap(c->served, c))
 		ch = create(c, req);
 	if (!ch) {
-		refuse(c, &req->head, errno ? -errno : -ENOMEM, rpmsg_error_detail());
+		control_refuse(c, &req->head, errno ? -errno : -ENOMEM, rpmsg_error_detail());
 		return;
 	}
 	adopt(c, ch, req->flags & RPMSG_SERVICE_PERSIST);
 	rep = (struct proto_create_reply){ .channel = ch->id, .src = ch->rpdev->src,
 					   .dst = ch->rpdev->dst };
-	reply_head(&rep.head, &req->head, sizeof(rep));
+	control_reply_head(&rep.head, &req->head, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), NULL, 0);
 }
 
@@ -326,26 +326,51 @@ static void destroy_request(struct client *c, const void *data)
 	int err;
 
 	if (!ch) {
-		refuse(c, &req->head, -ENOENT, "no such channel");
+		control_refuse(c, &req->head, -ENOENT, "no such channel");
 		return;
 	}
 	err = policy_destroy(c, ch, text, sizeof(text));
 	if (err) {
-		refuse(c, &req->head, err, text);
+		control_refuse(c, &req->head, err, text);
 		return;
 	}
 	c->side->causer = c;
 	err = control_destroy(ch);
 	c->side->causer = NULL;
 	if (err)
-		refuse(c, &req->head, err, rpmsg_error_detail());
+		control_refuse(c, &req->head, err, rpmsg_error_detail());
 	else
 		done(c, &req->head);
 }
 
+/* Where the last page ended is where the next one is asked for, unless others ask too. */
+static struct chan *first_after(struct side *s, uint64_t after)
+{
+	struct chan *ch = s->next_chan, *before = ch ? TAILQ_PREV(ch, chan_list, link) : NULL;
+
+	if (ch && ch->id > after && (!before || before->id <= after))
+		return ch;
+	TAILQ_FOREACH(ch, &s->chans, link)
+		if (ch->id > after)
+			break;
+	return ch;
+}
+
+static void list_page(struct side *s, uint64_t after, struct proto_list_reply *rep)
+{
+	struct chan *ch = first_after(s, after);
+	struct rpmsg_channel_status st;
+
+	for (; ch && rep->n < PROTO_LIST_MAX; ch = TAILQ_NEXT(ch, link))
+		if (!rpmsg_channel_get_status(ch->rpdev, &st))
+			chan_describe(ch, &st, &rep->item[rep->n++]);
+	s->next_chan = ch;
+	rep->more = ch != NULL;
+}
+
 struct listing {
 	uint64_t after;
-	struct proto_list_reply rep;
+	struct proto_list_reply *rep;
 };
 
 static int list_one(const struct rpmsg_channel_status *st, void *arg)
@@ -355,27 +380,33 @@ static int list_one(const struct rpmsg_channel_status *st, void *arg)
 
 	if (!ch || ch->id <= l->after)
 		return 0;
-	if (l->rep.n == PROTO_LIST_MAX) {
-		l->rep.more = 1;
+	if (l->rep->n == PROTO_LIST_MAX) {
+		l->rep->more = 1;
 		return 1;
 	}
-	chan_describe(ch, st, &l->rep.item[l->rep.n++]);
+	chan_describe(ch, st, &l->rep->item[l->rep->n++]);
 	return 0;
 }
 
 static void list_request(struct client *c, const void *data)
 {
 	const struct proto_list *req = data;
-	struct listing l = { .after = req->after };
+	struct proto_list_reply rep = { .n = 0 };
+	struct listing l = { .after = req->after, .rep = &rep };
 	size_t size;
+	int err = 0;
 
-	if (rpmsg_bus_for_each_channel(c->side->bus, list_one, &l) < 0) {
-		refuse(c, &req->head, -ENOMEM, "");
+	if (c->side->fixed_dst) /* the kernel is asked for all its channels at once */
+		err = rpmsg_bus_for_each_channel(c->side->bus, list_one, &l);
+	else
+		list_page(c->side, req->after, &rep);
+	if (err < 0) {
+		control_refuse(c, &req->head, -ENOMEM, "");
 		return;
 	}
-	size = offsetof(struct proto_list_reply, item) + l.rep.n * sizeof(l.rep.item[0]);
-	reply_head(&l.rep.head, &req->head, size);
-	client_packet(c, &l.rep, size, NULL, 0);
+	size = offsetof(struct proto_list_reply, item) + rep.n * sizeof(rep.item[0]);
+	control_reply_head(&rep.head, &req->head, size);
+	client_packet(c, &rep, size, NULL, 0);
 }
 
 /* ---- the rest ---- */
@@ -415,19 +446,19 @@ static void record_request(struct client *c, const void *data)
 	int fds[2], err;
 
 	if (!c->served->record) {
-		refuse(c, req, -EOPNOTSUPP, "rpmsgd does not record (--no-record)");
+		control_refuse(c, req, -EOPNOTSUPP, "rpmsgd does not record (--no-record)");
 		return;
 	}
 	if (c->n_subscribers >= CLIENT_SUBSCRIBERS_MAX) {
-		refuse(c, req, -EMFILE, "too many readers of the recording");
+		control_refuse(c, req, -EMFILE, "too many readers of the recording");
 		return;
 	}
 	err = open_record(c, fds);
 	if (err) {
-		refuse(c, req, err, "");
+		control_refuse(c, req, err, "");
 		return;
 	}
-	reply_head(&rep, req, sizeof(rep));
+	control_reply_head(&rep, req, sizeof(rep));
 	client_packet(c, &rep, sizeof(rep), fds, 2);
 }
 
@@ -443,7 +474,12 @@ static const struct request {
 	[PROTO_LIST] = { sizeof(struct proto_list), list_request },
 	[PROTO_INFO] = { sizeof(struct proto_head), info_request },
 	[PROTO_RECORD] = { sizeof(struct proto_head), record_request },
+	[PROTO_STATS] = { sizeof(struct proto_head), stats_request },
+	[PROTO_ENDPOINTS] = { sizeof(struct proto_list), stats_endpoints_request },
 };
+
+_Static_assert(REQUEST_MAX >= sizeof(struct proto_bind) &&
+		       REQUEST_MAX >= sizeof(struct proto_create), "a request fits");
 
 void control_request(struct client *c, const void *data, size_t len)
 {

@@ -11,12 +11,10 @@
 
 static uint32_t free_buffers(struct side *s)
 {
-	struct rpmsg_bus_info info = { .size = sizeof(info) };
-
-	if (rpmsg_bus_get_info(s->bus, &info) || !info.up)
+	if (!s->up)
 		return 0;
 	/* A bus that does not tell promises s->num: what finds no buffer then waits here. */
-	return info.num ? info.tx_free : s->num;
+	return s->tells ? rpmsg_bus_tx_free(s->bus) : s->num;
 }
 
 static void take(struct ep *e, uint32_t n)
@@ -42,10 +40,21 @@ void credit_spend(struct ep *e)
 	give_back(e, 1);
 }
 
+void credit_wait_ended(struct ep *e)
+{
+	struct rpmsg_counts more = { .waits = 1, .wait_ns = loop_now_ns() - e->wait_since };
+
+	if (!e->wait_since)
+		return;
+	e->wait_since = 0;
+	rpmsg_endpoint_count(e->rep, &more);
+}
+
 static void stop_waiting(struct ep *e)
 {
 	if (!e->waiting)
 		return;
+	credit_wait_ended(e);
 	e->waiting = false;
 	TAILQ_REMOVE(&e->side->waiters, e, in_waiters);
 }
@@ -81,6 +90,8 @@ static uint32_t share(struct ep *e, uint32_t wanted)
 static void wait_in_line(struct ep *e, uint32_t wanted)
 {
 	e->wanted = wanted;
+	if (!e->wait_since)
+		e->wait_since = loop_now_ns();
 	if (e->waiting)
 		return;
 	e->waiting = true;
@@ -98,17 +109,16 @@ static bool others_wait(const struct ep *e)
 /* The library records the first one of a shortage, and its end. */
 static void record_no_buffer(struct ep *e)
 {
-	struct side *s = e->side;
+	struct side *s = e->side, *other = side_other(s);
 	struct rpmsg_record event = {
 		.type = RPMSG_RECORD_NO_BUFFER, .dir = side_direction(s, true),
 		.src = e->rep->addr, .dst = rpmsg_endpoint_dst(e->rep),
 	};
-	struct rpmsg_bus_info info;
+	char holder[64];
 
-	if (!s->scarce) {
-		side_info(s, &info);
-		event.text = info.tx_holder;
-	}
+	/* Else the library says which side it is. */
+	if (!s->scarce && other && side_longest_holder(other, holder, sizeof(holder)))
+		event.text = holder;
 	s->scarce = true;
 	rpmsg_bus_record_event(s->bus, &event);
 }

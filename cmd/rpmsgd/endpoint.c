@@ -24,6 +24,7 @@ struct ep *ep_new(struct client *c)
 	e->client = c;
 	e->side = c->side;
 	e->id = ++c->next_ep;
+	e->number = ++c->side->last_ep;
 	e->out.fd = -1;
 	e->in.fd = -1;
 	e->out_fd = -1;
@@ -32,6 +33,7 @@ struct ep *ep_new(struct client *c)
 	TAILQ_INSERT_TAIL(&c->eps, e, of_client);
 	TAILQ_INSERT_TAIL(&c->side->eps, e, of_side);
 	c->n_eps++;
+	c->side->n_eps++;
 	return e;
 }
 
@@ -84,9 +86,12 @@ void ep_free(struct ep *e)
 		outbox_drain(e);
 	loop_remove(&e->out);
 	loop_remove(&e->in);
+	if (e->side->next_page == e)
+		e->side->next_page = TAILQ_NEXT(e, of_side);
 	TAILQ_REMOVE(&c->eps, e, of_client);
 	TAILQ_REMOVE(&e->side->eps, e, of_side);
 	c->n_eps--;
+	e->side->n_eps--;
 	inbox_fini(e);
 	outbox_fini(e);
 	if (e->out_fd >= 0)

@@ -195,6 +195,15 @@ static void no_recipient(struct rpmsg_device *rpdev, int len, uint32_t src)
 	rpmsg_bus_record_event(rpmsg_device_bus(rpdev), &event);
 }
 
+/* Its client will be told, and all who ask for statistics. */
+static void drop(struct ep *e, uint64_t n)
+{
+	struct rpmsg_counts more = { .dropped = n };
+
+	e->dropped += n;
+	rpmsg_endpoint_count(e->rep, &more);
+}
+
 int inbox_receive(struct rpmsg_device *rpdev, void *data, int len, void *priv, uint32_t src)
 {
 	struct ep *e = priv;
@@ -204,12 +213,12 @@ int inbox_receive(struct rpmsg_device *rpdev, void *data, int len, void *priv, u
 		return 0;
 	}
 	if (e->dropping) {
-		e->dropped++;
+		drop(e, 1);
 		return 0;
 	}
 	if ((!STAILQ_EMPTY(&e->held) || !enqueue(e, src, data, (uint16_t)len)) &&
 	    !hold(e, src, data, (uint16_t)len))
-		e->dropped++;
+		drop(e, 1);
 	mark_dirty(e);
 	return 0;
 }
@@ -278,16 +287,21 @@ static void record_dropped(struct ep *e)
 	e->recorded = e->dropped;
 }
 
-static void record_stall(struct ep *e)
+uint32_t inbox_queued(const struct ep *e)
 {
 	const struct chunk *ck;
-	uint64_t n = e->n_held;
+	uint32_t n = e->n_held;
 
 	TAILQ_FOREACH(ck, &e->chunks, link)
 		if (is_received(ck))
 			n += get_count(ck);
+	return n;
+}
+
+static void record_stall(struct ep *e)
+{
 	e->stall = e->progress;
-	record(e, RPMSG_RECORD_STALL, n, loop_now());
+	record(e, RPMSG_RECORD_STALL, inbox_queued(e), loop_now());
 }
 
 static void log_drop(const struct ep *e, const char *what)
@@ -301,7 +315,7 @@ static void start_dropping(struct ep *e)
 {
 	e->dropping = true;
 	e->stall = e->progress;
-	e->dropped += discard(e);
+	drop(e, discard(e));
 	log_drop(e, "does not read");
 	record_dropped(e);
 	refill(e);

@@ -11,19 +11,19 @@
 static int epoll_fd = -1;
 static struct epoll_event found[BATCH]; /* by this turn */
 static int n_found;
-static int64_t now_ms;
+static uint64_t now_ns;
 
-static int64_t clock_ms(void)
+static uint64_t clock_ns(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 int loop_init(void)
 {
-	now_ms = clock_ms();
+	now_ns = clock_ns();
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return epoll_fd < 0 ? -errno : 0;
 }
@@ -64,7 +64,7 @@ void loop_remove(struct watch *w)
 void loop_turn(int timeout_ms)
 {
 	n_found = epoll_wait(epoll_fd, found, BATCH, timeout_ms);
-	now_ms = clock_ms();
+	now_ns = clock_ns();
 	for (int i = 0; i < n_found; i++) {
 		struct watch *w = found[i].data.ptr;
 
@@ -76,5 +76,10 @@ void loop_turn(int timeout_ms)
 
 int64_t loop_now(void)
 {
-	return now_ms;
+	return (int64_t)(now_ns / 1000000);
+}
+
+uint64_t loop_now_ns(void)
+{
+	return now_ns;
 }

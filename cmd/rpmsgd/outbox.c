@@ -73,6 +73,7 @@ void outbox_state(struct ep *e)
 	tell(e, &head);
 }
 
+/* To be told; counted it is where it is seen, here or in the library. */
 static void failed(struct ep *e, int err, uint32_t n)
 {
 	e->failed += n;
@@ -133,13 +134,34 @@ struct rpmsg_endpoint *outbox_sender(struct side *s)
 	return p->ep && !p->ep->gone ? p->ep->rep : postman(s);
 }
 
+/* -ENOMEM: it has to wait here. The library has counted that as a failure, which it is not. */
+static int try_send(struct rpmsg_endpoint *from, uint32_t src, uint32_t dst, const void *data,
+		    int len)
+{
+	int err = rpmsg_trysend_offchannel(from, src, dst, data, len);
+
+	if (err == -ENOMEM)
+		stats_count_errors(from, RPMSG_ERROR_NO_BUFFER, UINT64_MAX); /* one less */
+	return err;
+}
+
 static int send_parked(struct side *s, const struct parked *p)
 {
 	struct rpmsg_endpoint *from = outbox_sender(s);
 
-	if (!from)
-		return -ENOBUFS;
-	return rpmsg_trysend_offchannel(from, p->src, p->dst, p->data, p->len);
+	return from ? try_send(from, p->src, p->dst, p->data, p->len) : -ENOBUFS;
+}
+
+/* The first one will not be sent, which the library has not seen. */
+static void count_lost(struct side *s)
+{
+	const struct parked *p = STAILQ_FIRST(&s->parked);
+	struct rpmsg_endpoint *rep = p->orphan ? p->orphan->rep : s->postman;
+
+	if (p->ep)
+		rep = p->ep->rep;
+	if (rep)
+		stats_count_errors(rep, RPMSG_ERROR_LOST, 1);
 }
 
 static void orphan_sent(struct orphan *o)
@@ -180,6 +202,8 @@ bool outbox_unpark(struct side *s)
 
 		if (err == -ENOMEM)
 			return false;
+		if (err == -ENOBUFS)
+			count_lost(s);
 		unpark_one(s, err);
 	}
 	if (s->postman)
@@ -189,8 +213,10 @@ bool outbox_unpark(struct side *s)
 
 void outbox_fail_parked(struct side *s)
 {
-	while (!STAILQ_EMPTY(&s->parked))
+	while (!STAILQ_EMPTY(&s->parked)) {
+		count_lost(s);
 		unpark_one(s, -EPIPE);
+	}
 	dismiss_postman(s);
 }
 
@@ -200,30 +226,38 @@ static void put(struct ep *e, const struct proto_message *m, const void *data)
 
 	/* Behind what waits already, if anything does. */
 	if (STAILQ_EMPTY(&e->side->parked))
-		err = rpmsg_trysend_offchannel(e->rep, m->src, m->dst, data, m->len);
+		err = try_send(e->rep, m->src, m->dst, data, m->len);
 	if (err == -ENOMEM && park(e, m, data)) {
 		credit_pump(e->side);
 		return;
 	}
+	if (err == -ENOMEM)
+		stats_count_errors(e->rep, RPMSG_ERROR_LOST, 1);
 	if (err)
 		failed(e, err, 1);
 }
 
 /* ---- what the client says ---- */
 
+static void refused(struct ep *e, int err, enum rpmsg_send_error kind)
+{
+	stats_count_errors(e->rep, kind, 1);
+	failed(e, err, 1);
+}
+
 /* A message with a credit of this generation. False: it had none. */
 static bool accept_message(struct ep *e, uint32_t generation, const struct proto_message *m,
 			   const void *data)
 {
 	if (generation != e->side->generation || !e->side->up || e->gone) {
-		failed(e, -EPIPE, 1);
+		refused(e, -EPIPE, RPMSG_ERROR_DOWN);
 		return true;
 	}
 	if (!e->credits)
 		return false;
 	credit_spend(e);
 	if (m->len > e->side->mtu)
-		failed(e, -EMSGSIZE, 1);
+		refused(e, -EMSGSIZE, RPMSG_ERROR_TOO_LONG);
 	else
 		put(e, m, data);
 	return true;
@@ -251,6 +285,17 @@ static const char *accept_messages(struct ep *e, const struct proto_record_head 
 	return room ? "a record is too long" : NULL;
 }
 
+/* What the client says has failed before it came to us. False if that cannot be. */
+static bool note_errors(struct ep *e, const struct proto_record_head *head)
+{
+	if (!head->n || head->seq >= RPMSG_ERRORS || head->seq == RPMSG_ERROR_LOST)
+		return false;
+	stats_count_errors(e->rep, head->seq, head->n);
+	if (head->flags & PROTO_WAIT)
+		credit_wait_ended(e);
+	return true;
+}
+
 static void handle(struct ep *e, const uint8_t *data, size_t len)
 {
 	struct proto_record_head head;
@@ -266,6 +311,8 @@ static void handle(struct ep *e, const uint8_t *data, size_t len)
 	} else if (head.type == PROTO_WANT && len == sizeof(head) && head.seq && head.n) {
 		tell_failed(e);
 		credit_want(e, head.seq, head.n, head.flags & PROTO_WAIT);
+		why = NULL;
+	} else if (head.type == PROTO_ERRORS && len == sizeof(head) && note_errors(e, &head)) {
 		why = NULL;
 	}
 	if (why)
@@ -347,9 +394,9 @@ void outbox_fini(struct ep *e)
 	struct orphan *orphan = e->n_parked ? make_orphan(e) : NULL;
 	struct parked *p;
 
+	credit_void(e);
 	if (!orphan)
 		rpmsg_destroy_ept(e->rep);
-	credit_void(e);
 	if (!e->n_parked)
 		return;
 	STAILQ_FOREACH(p, &e->side->parked, link) {

@@ -8,6 +8,7 @@
  * client.c   a connection        policy.c  who may what      control.c  requests
  * endpoint.c an endpoint's life  inbox.c   what it receives  outbox.c   what it sends
  * credit.c   transmit buffers shared among senders
+ * stats.c    what clients are told of their side and of each other
  *
  * Nothing is freed while the library runs our callbacks: they queue and mark, and
  * the round's end acts.
@@ -43,6 +44,8 @@ void loop_remove(struct watch *w);
 void loop_turn(int timeout_ms);
 /* CLOCK_MONOTONIC in milliseconds as of the last turn. */
 int64_t loop_now(void);
+/* The same in nanoseconds. */
+uint64_t loop_now_ns(void);
 
 /* ---- the parts ---- */
 
@@ -68,7 +71,7 @@ struct ep {
 	struct chan *chan; /* or NULL */
 	struct rpmsg_endpoint *rep;
 	uint32_t id;
-	bool own;  /* the channel's own */
+	uint64_t number; /* on its side, and in order there */
 	bool gone; /* its channel is */
 
 	int out_fd, in_fd; /* open also when no longer watched */
@@ -78,6 +81,7 @@ struct ep {
 	uint32_t credits;
 	uint32_t wanted;    /* while in side->waiters */
 	bool waiting;
+	uint64_t wait_since; /* while it wants what it waits for, in ns; else 0 */
 	bool out_full;      /* the client does not read: its state is sent when it does */
 	uint32_t n_parked;
 	uint32_t failed, failed_err; /* not yet told of */
@@ -120,7 +124,12 @@ struct side {
 	struct watch watch;
 	struct chan_list chans;
 	struct ep_list eps;
+	uint32_t n_eps;
+	uint64_t last_ep;      /* number */
+	struct ep *next_page;  /* where whoever lists them is about to go on, or NULL */
+	struct chan *next_chan; /* the same of channels */
 	bool up;
+	bool tells;            /* of its buffers */
 	bool fixed_dst;        /* an endpoint sends what is its own only */
 	uint32_t generation, num, buffer_size, mtu;
 	int64_t credits_out;   /* of all endpoints */
@@ -241,6 +250,8 @@ enum rpmsg_side side_which(const struct side *s);
 /* The direction of what its clients send, or receive. */
 enum rpmsg_direction side_direction(const struct side *s, bool sent);
 void side_info(struct side *s, struct rpmsg_bus_info *info);
+/* Which of s's endpoints has kept buffers of the ring longest, and in words; or NULL. */
+const struct ep *side_longest_holder(const struct side *s, char *text, size_t size);
 struct chan *chan_find(struct side *s, uint64_t id);
 struct chan *chan_by_key(struct side *s, const struct rpmsg_channel_info *key);
 struct chan *chan_of(const struct rpmsg_device *rpdev);
@@ -282,8 +293,14 @@ int policy_widen(const char *dir, const char *socket, const struct options *opt)
 
 /* ---- control.c ---- */
 
+#define REQUEST_MAX 256U /* bytes */
+
 /* Handles a request of len bytes. */
 void control_request(struct client *c, const void *data, size_t len);
+/* Replies that the request failed; detail may be "". */
+void control_refuse(struct client *c, const struct proto_head *req, int err, const char *detail);
+/* Begins a reply of size bytes. */
+void control_reply_head(struct proto_head *head, const struct proto_head *req, size_t size);
 /* Ends a service or static channel. 0 or -errno. */
 int control_destroy(struct chan *ch);
 
@@ -311,6 +328,8 @@ void inbox_end(struct ep *e);
 void inbox_flush_all(void);
 /* Gives memory back when a jam is over. */
 void inbox_trim(void);
+/* Messages that wait for the client to read. */
+uint32_t inbox_queued(const struct ep *e);
 /* Looks after those who do not read. Milliseconds until that is to be done again, or -1. */
 int inbox_look_after(void);
 
@@ -337,8 +356,17 @@ void outbox_fail_parked(struct side *s);
 void credit_want(struct ep *e, uint32_t seq, uint32_t n, bool wait);
 void credit_spend(struct ep *e);
 void credit_void(struct ep *e);
+/* The client has waited long enough; it stays in line. */
+void credit_wait_ended(struct ep *e);
 /* After something may have come back: serves those who wait. */
 void credit_pump(struct side *s);
+
+/* ---- stats.c ---- */
+
+void stats_request(struct client *c, const void *data);
+void stats_endpoints_request(struct client *c, const void *data);
+/* Counts n failed sends of the endpoint's client. */
+void stats_count_errors(struct rpmsg_endpoint *rep, enum rpmsg_send_error kind, uint64_t n);
 
 /* ---- detach.c ---- */
 

@@ -97,6 +97,8 @@ static void chan_free(struct chan *ch)
 		if (e->chan == ch)
 			ep_channel_gone(e);
 	chan_disown(ch);
+	if (ch->side->next_chan == ch)
+		ch->side->next_chan = TAILQ_NEXT(ch, link);
 	ch->rpdev->dev.driver_data = NULL;
 	TAILQ_REMOVE(&ch->side->chans, ch, link);
 	free(ch);
@@ -109,7 +111,8 @@ void chan_describe(const struct chan *ch, const struct rpmsg_channel_status *st,
 	const struct client *c = holder ? holder->client : ch->owner;
 
 	*item = (struct proto_channel){
-		.channel = ch->id, .tx = st->tx, .rx = st->rx, .info = st->info,
+		.channel = ch->id, .tx = st->tx, .rx = st->rx, .counts = st->counts,
+		.info = st->info,
 		.origin = st->origin, .holder_kind = st->holder_kind, .announced = st->announced,
 		.peer_seen = st->peer_seen, .mtu = st->mtu, .holder_pid = (uint32_t)st->holder_pid,
 	};
@@ -131,6 +134,7 @@ static void refresh(struct side *s)
 		return;
 	s->up = info.up;
 	s->generation = info.generation;
+	s->tells = info.num;
 	s->num = info.num ? info.num : UNKNOWN_NUM;
 	s->buffer_size = info.buffer_size ? info.buffer_size : UNKNOWN_BUFFER;
 	s->mtu = info.mtu_tx ? info.mtu_tx : UINT16_MAX;
@@ -205,30 +209,32 @@ static void on_ready(struct watch *w, uint32_t events)
 
 /* ---- who keeps the transmit buffers ---- */
 
-static const struct ep *longest_holder(const struct side *s)
+const struct ep *side_longest_holder(const struct side *s, char *text, size_t size)
 {
 	const struct ep *e, *oldest = NULL;
+	char who[64];
 
 	TAILQ_FOREACH(e, &s->eps, of_side)
 		if (e->n_held && (!oldest || e->held_since < oldest->held_since))
 			oldest = e;
+	if (!oldest)
+		return NULL;
+	ep_who(oldest->client, who, sizeof(who));
+	snprintf(text, size, "%.44s endpoint 0x%x", who, oldest->rep->addr);
 	return oldest;
 }
 
 void side_info(struct side *s, struct rpmsg_bus_info *info)
 {
 	struct side *other = side_other(s);
-	const struct ep *e = other ? longest_holder(other) : NULL;
-	char who[64];
+	const struct ep *e = NULL;
 
 	*info = (struct rpmsg_bus_info){ .size = sizeof(*info) };
 	rpmsg_bus_get_info(s->bus, info);
-	if (!e)
-		return;
-	ep_who(e->client, who, sizeof(who));
-	snprintf(info->tx_holder, sizeof(info->tx_holder), "%.44s endpoint 0x%x", who,
-		 e->rep->addr);
-	info->tx_held_ms = (uint32_t)(loop_now() - e->held_since);
+	if (other)
+		e = side_longest_holder(other, info->tx_holder, sizeof(info->tx_holder));
+	if (e)
+		info->tx_held_ms = (uint32_t)(loop_now() - e->held_since);
 }
 
 /* ---- life ---- */

@@ -332,6 +332,7 @@ static void deliver(struct chrdev_endpoint *e, size_t len)
 {
 	struct chrdev *c = e->chrdev;
 
+	bus_look_at_clock(&c->bus);
 	lock_take(&c->bus.lock);
 	if (e->ept && e->ept->bound) {
 		chrdev_note(e, c->buffer, len, false);

@@ -30,7 +30,8 @@ void chrdev_note(struct chrdev_endpoint *e, const void *data, size_t len, bool s
 			      .dst = sent ? e->dst : e->addr };
 
 	if (bus->recorder)
-		recorder_put(bus->recorder, bus->record_id, sent ? RPMSG_H2R : RPMSG_R2H, &h, data);
+		poke(&bus->now_ns, recorder_put(bus->recorder, bus->record_id,
+						sent ? RPMSG_H2R : RPMSG_R2H, &h, data));
 }
 
 static int check_addresses(const struct chrdev_endpoint *e, uint32_t src, uint32_t dst)
@@ -112,6 +113,7 @@ static int try_write(struct chrdev_endpoint *e, const void *data, size_t len)
 	poke(&e->starved, false);
 	poke(&c->backoff_ms, BACKOFF_MIN_MS);
 	bus_buffer(&c->bus);
+	bus_look_at_clock(&c->bus);
 	if (c->bus.recorder)
 		chrdev_note(e, data, len, true);
 	return 0;
@@ -158,11 +160,6 @@ static int check(struct chrdev_endpoint *e, size_t len)
 	return len > LEN_MAX || (mtu && len > mtu) ? too_long(&c->bus, len, mtu) : 0;
 }
 
-static void count(struct endpoint *ept)
-{
-	__atomic_add_fetch(&ept->ch->tx, 1, __ATOMIC_RELAXED);
-}
-
 /* The kernel does not tell who has the buffers. */
 static void note_no_buffer(const struct chrdev_endpoint *e)
 {
@@ -173,6 +170,21 @@ static void note_no_buffer(const struct chrdev_endpoint *e)
 			      peek(&e->paused) ? "the other side: it takes no messages now" : NULL);
 }
 
+/* There was none. */
+static int no_buffer_yet(struct endpoint *ept, const void *data, size_t len, bool wait)
+{
+	uint64_t start;
+	int err;
+
+	note_no_buffer(ept->backend);
+	if (!wait)
+		return -ENOMEM;
+	start = endpoint_wait_begin(ept);
+	err = wait_write(ept->backend, data, len);
+	endpoint_wait_end(ept, start);
+	return err;
+}
+
 static int put(struct endpoint *ept, const void *data, size_t len, bool wait)
 {
 	struct chrdev_endpoint *e = ept->backend;
@@ -180,13 +192,10 @@ static int put(struct endpoint *ept, const void *data, size_t len, bool wait)
 
 	if (!err)
 		err = try_write(e, data, len);
-	if (err == -ENOMEM) {
-		note_no_buffer(e);
-		if (wait)
-			err = wait_write(e, data, len);
-	}
+	if (err == -ENOMEM)
+		err = no_buffer_yet(ept, data, len, wait);
 	if (!err)
-		count(ept);
+		flow_count_atomic(&ept->counts.tx, (unsigned)len, peek(&ept->bus->now_ns));
 	return err;
 }
 
@@ -195,7 +204,9 @@ int chrdev_send(struct endpoint *ept, const void *data, size_t len, uint32_t src
 {
 	int err = check_addresses(ept->backend, src, dst);
 
-	return err ? err : put(ept, data, len, wait);
+	if (!err)
+		err = put(ept, data, len, wait);
+	return err ? endpoint_failed(ept, err) : 0;
 }
 
 /* The buffers' size where that is known, else the most that a message can have. */
@@ -286,11 +297,11 @@ void *chrdev_reserve(struct endpoint *ept, size_t *room, bool wait)
 	long mtu = chrdev_mtu(ept->bus);
 	struct chrdev_tx *tx;
 
-	if (mtu < 0)
+	tx = mtu < 0 ? NULL : malloc(sizeof(*tx) + (size_t)mtu);
+	if (!tx) {
+		errno = -endpoint_failed(ept, mtu < 0 ? (int)mtu : -ENOMEM);
 		return NULL;
-	tx = malloc(sizeof(*tx) + (size_t)mtu);
-	if (!tx)
-		return NULL;
+	}
 	*tx = (struct chrdev_tx){ .room = (size_t)mtu, .wait = wait,
 				  .generation = peek(&ept->bus->generation) };
 	*room = tx->room;
@@ -313,7 +324,7 @@ int chrdev_submit(struct endpoint *ept, void *buf, uint32_t dst, size_t len)
 	if (!err)
 		err = put(ept, buf, len, tx->wait);
 	free(tx);
-	return err;
+	return err ? endpoint_failed(ept, err) : 0;
 }
 
 void chrdev_discard(struct endpoint *ept, void *buf)

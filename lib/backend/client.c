@@ -168,6 +168,7 @@ static void free_client(struct client *c)
 	if (c->epoll >= 0)
 		close(c->epoll);
 	free(c->slots.item);
+	free(c->packet);
 	free(c->record);
 	free(c);
 }
@@ -183,6 +184,7 @@ static const struct backend_ops client_ops = {
 	.bind = client_bind,
 	.unbind = client_unbind,
 	.send = client_send,
+	.failed = client_failed,
 	.mtu = client_mtu,
 	.poll = client_poll,
 	.reserve = client_reserve,
@@ -195,6 +197,9 @@ static const struct backend_ops client_ops = {
 	.channel_create = client_channel_create,
 	.channel_destroy = client_channel_destroy,
 	.info = client_info,
+	.stats = client_stats,
+	.for_each_endpoint = client_for_each_endpoint,
+	.tx_free = client_tx_free,
 	.for_each_channel = client_for_each_channel,
 	.announced = client_announced,
 	.cancel = client_cancel,
@@ -221,8 +226,9 @@ static struct client *new_client(void)
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	c->cancel = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->packet = malloc(PROTO_PACKET_MAX);
 	c->record = malloc(proto_record_max(UINT16_MAX));
-	if (c->epoll >= 0 && c->cancel >= 0 && c->wake >= 0 && c->record &&
+	if (c->epoll >= 0 && c->cancel >= 0 && c->wake >= 0 && c->packet && c->record &&
 	    !watch(c, c->cancel, CLIENT_CANCEL) && !watch(c, c->wake, CLIENT_WAKE))
 		return c;
 	free_client(c);

@@ -6,6 +6,7 @@
  * client_channel.c  the server's channels, mirrored into the core's list
  * client_endpoint.c binding, and the messages that come in
  * client_send.c     credits, and the messages that go out
+ * client_stats.c    what the server has counted
  * client.c          life and dispatch
  */
 #ifndef RPMSG_CLIENT_H
@@ -49,6 +50,8 @@ struct client_endpoint {
 	uint32_t turns;    /* futex: counts its readings */
 	uint64_t failed;   /* accepted messages that are lost and not yet told of */
 	int failed_err;
+	uint64_t lost;     /* atomic; of them, those not counted yet */
+	uint64_t told[RPMSG_ERRORS]; /* failed sends that the server knows of */
 };
 
 struct client {
@@ -62,6 +65,7 @@ struct client {
 	uint32_t fixed_dst;     /* atomic */
 
 	struct lock call; /* its holder reads the control socket */
+	uint8_t *packet;  /* into this */
 	uint32_t seq;
 	const char *lost_why; /* set before lost */
 	bool lost; /* atomic */
@@ -101,6 +105,12 @@ int client_connect(struct client *c, const char *spec);
  */
 int client_call(struct client *c, void *req, size_t req_size, void *reply, size_t reply_size,
 		size_t max, int *fds, unsigned n_fds);
+/*
+ * Asks for a page of a list: reply begins as struct proto_page, with at most max items of
+ * item_size. The items are yet to be checked.
+ */
+int client_ask_page(struct client *c, enum proto_op op, uint64_t after, void *reply,
+		    size_t item_size, uint32_t max);
 /* Queues the events that are there, unless a call in another thread does. */
 void client_read_control(struct client *c);
 /* The connection is over: told through dispatch. With c->call held. why: static text. */
@@ -151,8 +161,21 @@ void client_discard(struct endpoint *ept, void *buf);
 void client_record(struct client *c, const struct proto_message *m, const void *data, bool sent);
 /* Handles what the server says about sending, from dispatch. */
 void client_read_out(struct client_endpoint *e);
+/* Tells the server of sends that have failed here. */
+void client_tell_errors(struct client_endpoint *e, struct endpoint *ept);
+/* The core has refused a send. */
+void client_failed(struct endpoint *ept);
+/* After the end, where n messages more were lost: counts; how many the program was not told of. */
+uint64_t client_settle(struct client_endpoint *e, struct endpoint *ept, uint64_t n);
 /* Something of this generation has come in: what is sent from now on is for that one. */
 void client_catch_up(struct client_endpoint *e, uint32_t generation);
+
+/* ---- client_stats.c ---- */
+
+int client_stats(struct rpmsg_bus *bus, struct rpmsg_stats *stats);
+int client_for_each_endpoint(struct rpmsg_bus *bus,
+			     int (*fn)(const struct rpmsg_endpoint_stats *, void *), void *arg);
+uint32_t client_tx_free(struct rpmsg_bus *bus);
 
 enum client_kind { CLIENT_CONTROL, CLIENT_CANCEL, CLIENT_WAKE, CLIENT_IN, CLIENT_OUT };
 static inline uint64_t client_tag(enum client_kind kind, unsigned slot)

@@ -280,27 +280,27 @@ void client_lose(struct client *c, const char *why)
 }
 
 /*
- * Reads one packet with c->call held: an event is queued (1), a reply is left in buf
+ * Reads one packet with c->call held: an event is queued (1), a reply is left in c->packet
  * (0 and its length), -EAGAIN, or the connection is over.
  */
-static int next_packet(struct client *c, void *buf, int *len, int *fds, unsigned *n_fds)
+static int next_packet(struct client *c, int *len, int *fds, unsigned *n_fds)
 {
 	struct proto_head head;
 	struct proto_event ev;
 
-	*len = receive(c, buf, PROTO_PACKET_MAX, fds, n_fds);
+	*len = receive(c, c->packet, PROTO_PACKET_MAX, fds, n_fds);
 	if (*len == -EAGAIN)
 		return -EAGAIN;
 	if (*len < 0) {
 		client_lose(c, *len == -EPIPE ? "it closed the connection" : "malformed packet");
 		return -EPIPE;
 	}
-	memcpy(&head, buf, sizeof(head));
+	memcpy(&head, c->packet, sizeof(head));
 	if (head.seq)
 		return 0;
 	close_fds(fds, *n_fds);
 	memset(&ev, 0, sizeof(ev));
-	memcpy(&ev, buf, (size_t)*len < sizeof(ev) ? (size_t)*len : sizeof(ev));
+	memcpy(&ev, c->packet, (size_t)*len < sizeof(ev) ? (size_t)*len : sizeof(ev));
 	if (!event_ok(&ev, (size_t)*len)) {
 		client_lose(c, "malformed event");
 		return -EPIPE;
@@ -311,14 +311,13 @@ static int next_packet(struct client *c, void *buf, int *len, int *fds, unsigned
 
 void client_read_control(struct client *c)
 {
-	_Alignas(8) uint8_t buf[PROTO_PACKET_MAX];
 	int fds[2], len, r = 1;
 	unsigned n_fds;
 
 	if (!lock_try(&c->call))
 		return;
 	while (r == 1 && !__atomic_load_n(&c->lost, __ATOMIC_ACQUIRE)) {
-		r = next_packet(c, buf, &len, fds, &n_fds);
+		r = next_packet(c, &len, fds, &n_fds);
 		if (r)
 			continue;
 		close_fds(fds, n_fds);
@@ -342,9 +341,8 @@ static int refused(const void *buf, int len)
 	return fail(-e.head.status, "%s", e.detail);
 }
 
-/* With c->call held: the reply is in buf. */
-static int exchange(struct client *c, struct proto_head *req, void *buf, int *fds, unsigned *n_fds,
-		    int *len)
+/* With c->call held: the reply is in c->packet. */
+static int exchange(struct client *c, struct proto_head *req, int *fds, unsigned *n_fds, int *len)
 {
 	int64_t deadline = client_now_ns() + CLIENT_ANSWER_MS * INT64_C(1000000);
 	struct proto_head head;
@@ -359,7 +357,7 @@ static int exchange(struct client *c, struct proto_head *req, void *buf, int *fd
 	if (r == -EPIPE)
 		client_lose(c, "it closed the connection");
 	while (!r) {
-		r = next_packet(c, buf, len, fds, n_fds);
+		r = next_packet(c, len, fds, n_fds);
 		if (r == 0)
 			break;
 		r = r == -EAGAIN ? wait_for(c->control, POLLIN, deadline) : r < 0 ? r : 0;
@@ -368,7 +366,7 @@ static int exchange(struct client *c, struct proto_head *req, void *buf, int *fd
 		client_lose(c, "it does not answer");
 	if (r)
 		return -EPIPE;
-	memcpy(&head, buf, sizeof(head));
+	memcpy(&head, c->packet, sizeof(head));
 	if (head.seq == req->seq && head.op == req->op)
 		return 0;
 	close_fds(fds, *n_fds);
@@ -376,31 +374,60 @@ static int exchange(struct client *c, struct proto_head *req, void *buf, int *fd
 	return -EPIPE;
 }
 
+/* With c->call held: 0 or -errno, the server's with its detail. */
+static int take_reply(struct client *c, void *reply, size_t len, size_t min, size_t max)
+{
+	struct proto_head head;
+
+	memcpy(&head, c->packet, sizeof(head));
+	if (head.status)
+		return refused(c->packet, (int)len);
+	if (len < min || len > max)
+		return -EPROTO;
+	memcpy(reply, c->packet, len);
+	return 0;
+}
+
 int client_call(struct client *c, void *req, size_t req_size, void *reply, size_t reply_size,
 		size_t max, int *fds, unsigned n_fds)
 {
-	_Alignas(8) uint8_t buf[PROTO_PACKET_MAX];
-	struct proto_head head, *rq = req;
-	int got[2] = { -1, -1 }, len, err;
+	struct proto_head *rq = req;
+	int got[2] = { -1, -1 }, len, lost, err = 0;
 	unsigned n_got = 0;
 
 	rq->size = (uint32_t)req_size;
 	lock_take(&c->call);
-	err = exchange(c, rq, buf, got, &n_got, &len);
+	lost = exchange(c, rq, got, &n_got, &len);
+	if (!lost)
+		err = take_reply(c, reply, (size_t)len, reply_size, max);
 	lock_drop(&c->call);
-	if (err)
-		return fail(-err, "lost rpmsgd (pid %u): %s", c->info.pid, c->lost_why);
-	memcpy(&head, buf, sizeof(head));
-	if (head.status)
-		err = refused(buf, len);
-	else if ((size_t)len < reply_size || (size_t)len > max || n_got != n_fds)
+	if (lost)
+		return fail(-lost, "lost rpmsgd (pid %u): %s", c->info.pid, c->lost_why);
+	if (!err && n_got != n_fds)
 		err = -EPROTO;
 	if (err) {
 		close_fds(got, n_got);
 		return err == -EPROTO ? fail(EPROTO, "malformed reply from rpmsgd") : err;
 	}
-	memcpy(reply, buf, (size_t)len);
 	for (unsigned i = 0; i < n_fds; i++)
 		fds[i] = got[i];
 	return 0;
+}
+
+int client_ask_page(struct client *c, enum proto_op op, uint64_t after, void *reply,
+		    size_t item_size, uint32_t max)
+{
+	struct proto_list req = { .head.op = op, .after = after };
+	struct proto_page page;
+	int err;
+
+	err = client_call(c, &req, sizeof(req), reply, sizeof(page),
+			  sizeof(page) + max * item_size, NULL, 0);
+	if (err)
+		return err;
+	memcpy(&page, reply, sizeof(page));
+	if (page.n <= max && page.head.size == sizeof(page) + page.n * item_size &&
+	    (page.n || !page.more))
+		return 0;
+	return fail(EPROTO, "malformed list from rpmsgd");
 }

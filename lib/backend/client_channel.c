@@ -46,22 +46,14 @@ static bool item_ok(const struct proto_channel *item, uint64_t after)
 /* The next page of the list. */
 static int ask_list(struct client *c, uint64_t after, struct proto_list_reply *rep)
 {
-	struct proto_list req = { .head.op = PROTO_LIST, .after = after };
-	size_t fixed = offsetof(struct proto_list_reply, item);
-	int err;
+	int err = client_ask_page(c, PROTO_LIST, after, rep, sizeof(rep->item[0]), PROTO_LIST_MAX);
 
-	err = client_call(c, &req, sizeof(req), rep, fixed, sizeof(*rep), NULL, 0);
-	if (err)
-		return err;
-	if (rep->n > PROTO_LIST_MAX || rep->head.size != fixed + rep->n * sizeof(rep->item[0]) ||
-	    (rep->more && !rep->n))
-		return fail(EPROTO, "malformed list from rpmsgd");
-	for (uint32_t i = 0; i < rep->n; i++) {
+	for (uint32_t i = 0; !err && i < rep->n; i++) {
 		if (!item_ok(&rep->item[i], after))
 			return fail(EPROTO, "malformed channel in a list from rpmsgd");
 		after = rep->item[i].channel;
 	}
-	return 0;
+	return err;
 }
 
 /* ---- the mirror ---- */
@@ -181,31 +173,34 @@ static void remove_absent(struct client *c, const struct id_set *set, uint64_t l
 
 static int sync_channels(struct client *c)
 {
-	struct proto_list_reply rep;
+	struct proto_list_reply *rep = malloc(sizeof(*rep));
 	struct id_set set = { 0 };
 	uint64_t last = 0, newest = 0;
 	struct channel *ch;
 	int err;
 
+	if (!rep)
+		return -ENOMEM;
 	/* What comes while we ask has a higher number and an event of its own. */
 	lock_take(&c->bus.lock);
 	TAILQ_FOREACH(ch, &c->bus.channels, link)
 		newest = ch->remote_id > newest ? ch->remote_id : newest;
 	lock_drop(&c->bus.lock);
 	do {
-		err = ask_list(c, last, &rep);
-		for (uint32_t i = 0; i < rep.n && !err; i++) {
-			last = rep.item[i].channel;
+		err = ask_list(c, last, rep);
+		for (uint32_t i = 0; !err && i < rep->n; i++) {
+			last = rep->item[i].channel;
 			err = id_set_add(&set, last);
 		}
-		for (uint32_t i = 0; i < rep.n && !err; i++) {
-			add(c, rep.item[i].channel, &rep.item[i].info, rep.item[i].origin);
-			set_src(c, rep.item[i].channel, rep.item[i].info.src);
+		for (uint32_t i = 0; !err && i < rep->n; i++) {
+			add(c, rep->item[i].channel, &rep->item[i].info, rep->item[i].origin);
+			set_src(c, rep->item[i].channel, rep->item[i].info.src);
 		}
-	} while (!err && rep.more);
+	} while (!err && rep->more);
 	if (!err)
 		remove_absent(c, &set, newest);
 	free(set.id);
+	free(rep);
 	return err;
 }
 
@@ -432,7 +427,7 @@ static void to_status(struct client *c, const struct proto_channel *item,
 		.size = sizeof(*st), .info = item->info, .origin = item->origin,
 		.holder_kind = item->holder_kind, .holder_pid = (int)item->holder_pid,
 		.announced = item->announced, .peer_seen = item->peer_seen, .tx = item->tx,
-		.rx = item->rx, .mtu = item->mtu,
+		.rx = item->rx, .mtu = item->mtu, .counts = item->counts,
 	};
 	memcpy(st->holder, item->holder, sizeof(st->holder));
 	lock_take(&c->bus.lock);
@@ -444,19 +439,22 @@ int client_for_each_channel(struct rpmsg_bus *bus,
 			    int (*fn)(const struct rpmsg_channel_status *, void *), void *arg)
 {
 	struct client *c = client_of(bus);
+	struct proto_list_reply *rep = malloc(sizeof(*rep));
 	struct rpmsg_channel_status st;
-	struct proto_list_reply rep;
 	uint64_t last = 0;
 	int ret;
 
+	if (!rep)
+		return -ENOMEM;
 	do {
-		ret = ask_list(c, last, &rep);
-		for (uint32_t i = 0; !ret && i < rep.n; i++) {
-			last = rep.item[i].channel;
-			to_status(c, &rep.item[i], &st);
+		ret = ask_list(c, last, rep);
+		for (uint32_t i = 0; !ret && i < rep->n; i++) {
+			last = rep->item[i].channel;
+			to_status(c, &rep->item[i], &st);
 			ret = fn(&st, arg);
 		}
-	} while (!ret && rep.more);
+	} while (!ret && rep->more);
+	free(rep);
 	return ret;
 }
 

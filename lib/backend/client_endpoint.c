@@ -170,9 +170,9 @@ void client_unbind(struct endpoint *ept)
 	lock_drop(&c->bus.lock);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->in, NULL);
 	epoll_ctl(c->epoll, EPOLL_CTL_DEL, e->out, NULL);
+	client_tell_errors(e, ept);
 	failed = ask_unbind(c, e->id);
-	client_read_out(e);
-	tell_failed(e, failed + e->failed);
+	tell_failed(e, client_settle(e, ept, failed));
 	client_endpoint_put(e);
 }
 
@@ -281,6 +281,7 @@ static void dropped(struct client *c, struct client_endpoint *e, uint32_t n)
 		ch = e->ept->ch;
 		ch->refs++;
 		event.dst = e->ept->pub.addr;
+		__atomic_add_fetch(&e->ept->counts.dropped, n, __ATOMIC_RELAXED);
 	}
 	lock_drop(&c->bus.lock);
 	if (!ch)
@@ -317,6 +318,7 @@ int client_receive(struct client *c, struct client_endpoint *e, int max)
 		end(c, e);
 		return 0;
 	}
+	bus_look_at_clock(&c->bus);
 	memcpy(&head, c->record, sizeof(head));
 	if (head.type == PROTO_END)
 		end(c, e);

@@ -12,6 +12,7 @@
 #include "backend/client.h"
 
 #define TRY_MS 2000  /* a server is stuck that does not say yes or no by then */
+#define TELL_MS 200  /* what it does not take by then it is told later */
 #define WANT_MAX 32U
 #define WANT_IDLE_MS 1000 /* who asks seldom asks for little */
 
@@ -38,6 +39,7 @@ static void handle(struct client_endpoint *e, const struct proto_record_head *he
 		break;
 	case PROTO_FAILED:
 		e->failed += head->n;
+		__atomic_add_fetch(&e->lost, head->n, __ATOMIC_RELAXED);
 		e->failed_err = head->seq && head->seq < 4096 ? (int)head->seq : EIO;
 		break;
 	case PROTO_DOWN:
@@ -79,7 +81,16 @@ static void end_turn(struct client_endpoint *e)
 	futex_wake_all(&e->turns);
 }
 
-void client_read_out(struct client_endpoint *e)
+/* Counts what the server has told of. ept is there, for this thread uses it or has bus->lock. */
+static void count_lost(struct client_endpoint *e, struct endpoint *ept)
+{
+	uint64_t n = __atomic_exchange_n(&e->lost, 0, __ATOMIC_RELAXED);
+
+	if (n)
+		__atomic_add_fetch(&ept->counts.errors[RPMSG_ERROR_LOST], n, __ATOMIC_RELAXED);
+}
+
+static void read_out(struct client_endpoint *e)
 {
 	lock_take(&e->lock);
 	if (!e->reader) {
@@ -87,6 +98,19 @@ void client_read_out(struct client_endpoint *e)
 		end_turn(e);
 	}
 	lock_drop(&e->lock);
+}
+
+void client_read_out(struct client_endpoint *e)
+{
+	struct rpmsg_bus *bus = &e->client->bus;
+
+	read_out(e);
+	if (!__atomic_load_n(&e->lost, __ATOMIC_RELAXED))
+		return;
+	lock_take(&bus->lock);
+	if (e->ept)
+		count_lost(e, e->ept);
+	lock_drop(&bus->lock);
 }
 
 void client_catch_up(struct client_endpoint *e, uint32_t generation)
@@ -162,7 +186,7 @@ static int push(struct client_endpoint *e, struct iovec *iov, size_t n)
 	while (sendmsg(e->out, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 		if (errno == EINTR)
 			continue;
-		/* Credits keep it from filling up: a full one belongs to a stuck server. */
+		/* Messages fit, as they have credits; the rest is little. A stuck server's is full. */
 		if ((errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) && tries++ < 10) {
 			poll(&p, 1, TRY_MS / 10);
 			continue;
@@ -233,9 +257,11 @@ static void note_no_buffer(struct client *c, uint32_t src, uint32_t dst)
 		bus_no_buffer(&c->bus, src, dst, NULL);
 }
 
-/* Asks and waits for a credit until it is taken. With lock. */
-static int await_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, bool wait)
+/* *since: set when it begins to wait for a transmit buffer, not just for an answer. With lock. */
+static int await_credit_since(struct endpoint *ept, uint32_t src, uint32_t dst, bool wait,
+			      uint64_t *since)
 {
+	struct client_endpoint *e = ept->backend;
 	int64_t deadline = send_deadline(e->client, wait);
 	bool fresh = answer_due(e); /* the answer to come was given after this call began */
 	bool noted = false;
@@ -262,6 +288,8 @@ static int await_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, b
 				return err;
 			fresh = true;
 		}
+		if (wait && !*since && !answer_due(e))
+			*since = endpoint_wait_begin(ept);
 		err = await_news(e, deadline);
 		if (err == -ETIMEDOUT)
 			return timed_out(e, wait);
@@ -270,18 +298,106 @@ static int await_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, b
 	}
 }
 
-static int take_credit(struct client_endpoint *e, uint32_t src, uint32_t dst, bool wait)
+/* Asks and waits for a credit until it is taken. With lock. */
+static int await_credit(struct endpoint *ept, uint32_t src, uint32_t dst, bool wait)
 {
+	uint64_t since = 0;
+	int err = await_credit_since(ept, src, dst, wait, &since);
+
+	if (since)
+		endpoint_wait_end(ept, since);
+	return err;
+}
+
+static int take_credit(struct endpoint *ept, uint32_t src, uint32_t dst, bool wait)
+{
+	struct client_endpoint *e = ept->backend;
+
 	if (!e->credits || e->down || e->failed) {
 		if (!e->reader)
 			drain(e);
-		return await_credit(e, src, dst, wait);
+		return await_credit(ept, src, dst, wait);
 	}
 	e->credits--;
 	/* Ask for more while there is still something to send with. */
 	if (e->granted >= 4 && e->credits == e->granted / 2 && !answer_due(e))
 		return ask(e, false);
 	return 0;
+}
+
+/* ---- failing ---- */
+
+/* False if the server does not take it now. With lock. */
+static bool say(struct client_endpoint *e, const struct proto_record_head *head)
+{
+	struct pollfd p = { .fd = e->out, .events = POLLOUT };
+
+	for (int i = 0; i < 2; i++) {
+		if (send(e->out, head, sizeof(*head), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+			return true;
+		if (errno != EAGAIN || poll(&p, 1, TELL_MS) != 1)
+			return false;
+	}
+	return false;
+}
+
+/*
+ * What the server cannot see it is told, for it counts for all who ask; not of what it has lost
+ * itself. With lock.
+ */
+static void tell_errors(struct client_endpoint *e, const struct endpoint *ept, bool gave_up)
+{
+	struct proto_record_head head = { .type = PROTO_ERRORS, .generation = e->generation,
+					  .flags = gave_up ? PROTO_WAIT : 0 };
+	uint64_t n;
+
+	for (uint32_t i = 0; i < RPMSG_ERRORS; i++) {
+		n = peek(&ept->counts.errors[i]) - e->told[i];
+		if (!n || i == RPMSG_ERROR_LOST)
+			continue;
+		head.seq = i;
+		head.n = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+		if (!say(e, &head))
+			return;
+		e->told[i] += head.n;
+	}
+}
+
+/* A public call has failed; returns err. Without lock. */
+static int failed(struct endpoint *ept, int err)
+{
+	struct client_endpoint *e = ept->backend;
+	bool gave_up;
+
+	endpoint_failed(ept, err);
+	count_lost(e, ept);
+	lock_take(&e->lock);
+	gave_up = (err == -ERESTARTSYS || err == -EINTR) && !peek(&ept->waiting);
+	if (gave_up)
+		e->queued = false; /* who wants one after all asks again */
+	tell_errors(e, ept, gave_up);
+	lock_drop(&e->lock);
+	return err;
+}
+
+void client_tell_errors(struct client_endpoint *e, struct endpoint *ept)
+{
+	lock_take(&e->lock);
+	tell_errors(e, ept, false);
+	lock_drop(&e->lock);
+}
+
+void client_failed(struct endpoint *ept)
+{
+	client_tell_errors(ept->backend, ept);
+}
+
+uint64_t client_settle(struct client_endpoint *e, struct endpoint *ept, uint64_t n)
+{
+	read_out(e);
+	__atomic_add_fetch(&e->lost, n, __ATOMIC_RELAXED);
+	count_lost(e, ept);
+	return n + e->failed;
 }
 
 /* ---- sending ---- */
@@ -292,12 +408,14 @@ void client_record(struct client *c, const struct proto_message *m, const void *
 	bool from_host = sent == (c->bus.side == RPMSG_SIDE_HOST);
 	enum rpmsg_direction dir = from_host ? RPMSG_H2R : RPMSG_R2H;
 
-	recorder_put(c->bus.recorder, c->bus.record_id, dir, &h, data);
+	poke(&c->bus.now_ns, recorder_put(c->bus.recorder, c->bus.record_id, dir, &h, data));
 }
 
-static int push_message(struct client_endpoint *e, uint32_t src, uint32_t dst, const void *data,
+static int push_message(struct endpoint *ept, uint32_t src, uint32_t dst, const void *data,
 			size_t len)
 {
+	struct client_endpoint *e = ept->backend;
+	struct rpmsg_bus *bus = ept->bus;
 	static const uint8_t zeros[8];
 	struct {
 		struct proto_record_head head;
@@ -312,9 +430,13 @@ static int push_message(struct client_endpoint *e, uint32_t src, uint32_t dst, c
 							    sizeof(h.m) - len } };
 	int err = push(e, iov, 3);
 
-	if (!err && e->client->bus.recorder)
+	if (err)
+		return err;
+	bus_look_at_clock(bus);
+	if (bus->recorder)
 		client_record(e->client, &h.m, data, true);
-	return err;
+	flow_count_atomic(&ept->counts.tx, (unsigned)len, peek(&bus->now_ns));
+	return 0;
 }
 
 static int check_len(struct client *c, size_t len)
@@ -346,13 +468,13 @@ int client_send(struct endpoint *ept, const void *data, size_t len, uint32_t src
 	if (!err)
 		err = check_addresses(e->client, ept, src, dst);
 	if (err)
-		return err;
+		return failed(ept, err);
 	lock_take(&e->lock);
-	err = take_credit(e, src, dst, wait);
+	err = take_credit(ept, src, dst, wait);
 	if (!err)
-		err = push_message(e, src, dst, data, len);
+		err = push_message(ept, src, dst, data, len);
 	lock_drop(&e->lock);
-	return err;
+	return err ? failed(ept, err) : 0;
 }
 
 long client_mtu(struct rpmsg_bus *bus)
@@ -401,19 +523,19 @@ void *client_reserve(struct endpoint *ept, size_t *room, bool wait)
 	long mtu = client_mtu(ept->bus);
 	int err;
 
-	if (mtu < 0)
+	tx = mtu < 0 ? NULL : malloc(sizeof(*tx) + (size_t)mtu);
+	if (!tx) {
+		errno = -failed(ept, mtu < 0 ? (int)mtu : -ENOMEM);
 		return NULL;
-	tx = malloc(sizeof(*tx) + (size_t)mtu);
-	if (!tx)
-		return NULL;
+	}
 	tx->room = (size_t)mtu;
 	lock_take(&e->lock);
-	err = take_credit(e, ept->pub.addr, peek(&ept->dst), wait);
+	err = take_credit(ept, ept->pub.addr, peek(&ept->dst), wait);
 	tx->generation = e->generation;
 	lock_drop(&e->lock);
 	if (err) {
 		free(tx);
-		errno = -err;
+		errno = -failed(ept, err);
 		return NULL;
 	}
 	*room = tx->room;
@@ -434,16 +556,16 @@ int client_submit(struct endpoint *ept, void *buf, uint32_t dst, size_t len)
 
 	if (len > tx->room) {
 		client_discard(ept, buf);
-		return fail(EMSGSIZE, "%zu bytes do not fit the buffer", len);
+		return failed(ept, fail(EMSGSIZE, "%zu bytes do not fit the buffer", len));
 	}
 	lock_take(&e->lock);
 	if (e->down || tx->generation != e->generation)
 		err = fail(EPIPE, "the link of bus %s went down", ept->bus->name);
 	else
-		err = push_message(e, ept->pub.addr, dst, buf, len);
+		err = push_message(ept, ept->pub.addr, dst, buf, len);
 	lock_drop(&e->lock);
 	free(tx);
-	return err;
+	return err ? failed(ept, err) : 0;
 }
 
 void client_discard(struct endpoint *ept, void *buf)

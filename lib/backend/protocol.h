@@ -26,8 +26,8 @@
 #include "rpmsg.h"
 
 #define PROTO_MAGIC 0x64677072U
-#define PROTO_VERSION 2U
-#define PROTO_PACKET_MAX 8192U
+#define PROTO_VERSION 3U
+#define PROTO_PACKET_MAX 32768U
 #define PROTO_TEXT_SIZE 64U
 
 enum proto_op {
@@ -39,6 +39,8 @@ enum proto_op {
 	PROTO_LIST,
 	PROTO_INFO,
 	PROTO_RECORD,  /* reply brings the file and a socket: 8 bytes when it has grown */
+	PROTO_STATS,   /* of the client's side */
+	PROTO_ENDPOINTS,
 
 	PROTO_EVENT = 0x100, /* + enum rpmsg_event_type */
 	PROTO_RESYNC = 0x1ff, /* events were lost: ask for the list again */
@@ -140,9 +142,17 @@ struct proto_destroy {
 	uint64_t channel;
 };
 
+/* PROTO_LIST, PROTO_ENDPOINTS: those with higher numbers than after, in order. */
 struct proto_list {
 	struct proto_head head;
-	uint64_t after; /* channels with higher numbers, in order */
+	uint64_t after;
+};
+
+/* The replies begin like this; n items follow. */
+struct proto_page {
+	struct proto_head head;
+	uint32_t n;
+	uint32_t more;
 };
 
 struct proto_channel {
@@ -157,6 +167,7 @@ struct proto_channel {
 	uint32_t peer_seen;
 	uint32_t mtu;
 	char holder[PROTO_TEXT_SIZE];
+	struct rpmsg_counts counts;
 };
 
 #define PROTO_LIST_MAX 32U
@@ -166,6 +177,50 @@ struct proto_list_reply {
 	uint32_t n;
 	uint32_t more;
 	struct proto_channel item[PROTO_LIST_MAX]; /* n of them are sent */
+};
+
+struct proto_stats {
+	struct proto_head head;
+	uint64_t time_ns;
+	uint64_t since_ns;
+	struct rpmsg_counts counts;
+	uint64_t no_recipient;
+	uint64_t malformed;
+	uint64_t ns_refused;
+	struct rpmsg_ring_stats tx_ring;
+	struct rpmsg_ring_stats rx_ring;
+	uint32_t n_channels;
+	uint32_t n_endpoints;
+	uint32_t n_strays;
+	uint32_t strays_forgotten;
+	struct rpmsg_stray stray[RPMSG_STRAYS];
+};
+
+struct proto_endpoint {
+	uint64_t id;
+	uint64_t waiting_ns;
+	uint64_t queued_ns;
+	uint64_t held_ns;
+	struct rpmsg_counts counts;
+	struct rpmsg_channel_info channel;
+	uint32_t addr;
+	uint32_t dst;
+	uint32_t own;
+	uint32_t holder_kind;
+	uint32_t holder_pid;
+	uint32_t waiting;
+	uint32_t queued;
+	uint32_t held;
+	char holder[PROTO_TEXT_SIZE];
+};
+
+#define PROTO_ENDPOINTS_MAX 48U
+
+struct proto_endpoints_reply {
+	struct proto_head head;
+	uint32_t n;
+	uint32_t more;
+	struct proto_endpoint item[PROTO_ENDPOINTS_MAX]; /* n of them are sent */
 };
 
 struct proto_event {
@@ -183,6 +238,7 @@ enum proto_record {
 	/* "out" to rpmsgd */
 	PROTO_SEND = 1,  /* n messages */
 	PROTO_WANT,      /* n credits, please */
+	PROTO_ERRORS,    /* n sends have failed at the client: seq is the enum rpmsg_send_error */
 	/* "out" from rpmsgd */
 	PROTO_CREDIT,    /* n credits; seq: of the WANT it answers */
 	PROTO_FAILED,    /* n messages that were accepted are lost: seq is the errno */
@@ -196,7 +252,11 @@ enum proto_record {
 	PROTO_READING,   /* still at work on what was read */
 };
 
-#define PROTO_WAIT 1U /* WANT: answer again, with seq 0, when there is a credit. CREDIT: will do */
+/*
+ * WANT: answer again, with seq 0, when there is a credit. CREDIT: will do. ERRORS: nobody waits for
+ * that any more.
+ */
+#define PROTO_WAIT 1U
 
 struct proto_record_head {
 	uint16_t type;
@@ -249,7 +309,19 @@ _Static_assert(sizeof(struct proto_head) == 16 && sizeof(struct proto_record_hea
 _Static_assert(sizeof(struct proto_info) == 16 + 40 + 12 * 4 + 6 * 8 + 64 + 8, "no padding");
 _Static_assert(sizeof(struct proto_bind) == 16 + 8 + 40 + 16, "no padding");
 _Static_assert(sizeof(struct proto_create) == 16 + 48, "no padding");
-_Static_assert(sizeof(struct proto_channel) == 24 + 40 + 24 + 64, "no padding");
+_Static_assert(sizeof(struct rpmsg_counts) ==
+		       2 * (3 + RPMSG_FLOW_SIZES) * 8 + RPMSG_ERRORS * 8 + 24, "no padding");
+_Static_assert(sizeof(struct rpmsg_ring_stats) == 16 + 8 + 64 + 5 * 8, "no padding");
+_Static_assert(sizeof(struct proto_channel) ==
+		       24 + 40 + 24 + 64 + sizeof(struct rpmsg_counts), "no padding");
+_Static_assert(sizeof(struct proto_stats) == 16 + 16 + sizeof(struct rpmsg_counts) + 24 +
+		       2 * sizeof(struct rpmsg_ring_stats) + 16 + RPMSG_STRAYS * 32, "no padding");
+_Static_assert(sizeof(struct proto_endpoint) ==
+		       32 + sizeof(struct rpmsg_counts) + 40 + 32 + 64, "no padding");
+_Static_assert(sizeof(struct proto_page) == offsetof(struct proto_list_reply, item) &&
+		       sizeof(struct proto_page) == offsetof(struct proto_endpoints_reply, item),
+	       "no padding");
+_Static_assert(sizeof(struct proto_endpoints_reply) <= PROTO_PACKET_MAX, "fits a packet");
 _Static_assert(sizeof(struct proto_list_reply) ==
 		       24 + PROTO_LIST_MAX * sizeof(struct proto_channel), "no padding");
 _Static_assert(sizeof(struct proto_list_reply) <= PROTO_PACKET_MAX, "fits a packet");

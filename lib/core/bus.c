@@ -47,6 +47,8 @@ int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *n
 
 	bus->ops = ops;
 	bus->side = side;
+	bus->since_ns = clock_ns(CLOCK_MONOTONIC);
+	bus_look_at_clock(bus);
 	bus->send_timeout_ms = SEND_TIMEOUT_MS;
 	if (opt) {
 		bus->log = (struct rpmsg_log){ opt->log, opt->log_arg };
@@ -232,6 +234,7 @@ int rpmsg_bus_dispatch(struct rpmsg_bus *bus, int timeout_ms)
 		return n;
 	if (peek(&bus->brake_due_ms) && !bus->ops->alarm)
 		bus_record_due(bus);
+	bus_look_at_clock(bus);
 	n = bus->ops->dispatch(bus, timeout_ms);
 	dispatch_leave(bus);
 	return n;
@@ -291,8 +294,8 @@ struct rpmsg_bus *rpmsg_device_bus(struct rpmsg_device *rpdev)
 int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 {
 	struct rpmsg_bus_info full = { .size = sizeof(full), .pid = (int)getpid() };
+	struct rpmsg_counts counts;
 	size_t size = info->size;
-	struct channel *ch;
 	int err;
 
 	if (size < offsetof(struct rpmsg_bus_info, tx_holder) || size > sizeof(full))
@@ -303,12 +306,9 @@ int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	full.up = bus->up;
 	full.generation = bus->generation;
 	full.features = bus->features;
-	full.tx = peek(&bus->root.tx);
-	full.rx = bus->root.rx;
-	TAILQ_FOREACH(ch, &bus->channels, link) {
-		full.tx += peek(&ch->tx);
-		full.rx += ch->rx;
-	}
+	bus_counts(bus, &counts);
+	full.tx = counts.tx.messages;
+	full.rx = counts.rx.messages;
 	full.no_recipient = bus->no_recipient;
 	full.malformed = peek(&bus->malformed);
 	full.ns_refused = bus->ns_refused;
@@ -331,8 +331,9 @@ static void fill_status(struct rpmsg_bus *bus, struct channel *ch, struct rpmsg_
 	st->info.dst = ch->pub.dst;
 	st->origin = ch->origin;
 	st->announced = ch->announced;
-	st->tx = __atomic_load_n(&ch->tx, __ATOMIC_RELAXED);
-	st->rx = ch->rx;
+	channel_counts(ch, &st->counts);
+	st->tx = st->counts.tx.messages;
+	st->rx = st->counts.rx.messages;
 	st->rpdev = &ch->pub;
 	if (ch->driver) {
 		st->holder_kind = RPMSG_HOLDER_DRIVER;
@@ -379,6 +380,18 @@ int rpmsg_bus_for_each_channel(struct rpmsg_bus *bus,
 	return channel_each(bus, fn, arg);
 }
 
+int rpmsg_channel_get_status(struct rpmsg_device *rpdev, struct rpmsg_channel_status *st)
+{
+	struct channel *ch = rpdev ? channel_of(rpdev) : NULL;
+
+	if (!ch || ch == &ch->bus->root)
+		return fail(EINVAL, "not a channel");
+	lock_take(&ch->bus->lock);
+	fill_status(ch->bus, ch, st);
+	lock_drop(&ch->bus->lock);
+	return 0;
+}
+
 /* ---- recording ---- */
 
 int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
@@ -401,6 +414,9 @@ int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 	bus->record_id = id;
 	bus->recorder = rec;
 	poke(&bus->events, rec);
+	endpoint_note_recorder(bus);
+	if (bus->ops->recorded)
+		bus->ops->recorded(bus);
 	lock_drop(&bus->lock);
 	bus_record_state(bus);
 	return 0;

@@ -107,12 +107,8 @@ struct channel *channel_add(struct rpmsg_bus *bus, const struct rpmsg_channel_in
 
 void channel_put(struct channel *ch)
 {
-	struct channel *root = &ch->bus->root;
-
 	if (--ch->refs)
 		return;
-	poke(&root->tx, root->tx + ch->tx);
-	root->rx += ch->rx;
 	free(ch);
 }
 
@@ -126,6 +122,7 @@ void channel_remove(struct channel *ch)
 		return;
 	}
 	ch->gone = true;
+	channel_counts_stay(ch);
 	TAILQ_REMOVE(&bus->channels, ch, link);
 	lock_drop(&bus->lock);
 

@@ -90,12 +90,17 @@ struct endpoint {
 	bool dst_learned;
 	bool learn;              /* atomic */
 	bool in_place;           /* atomic */
-	bool plain;              /* neither in place nor without dst: endpoint_run() is all a message needs */
+	bool plain;              /* not in place, with a dst, not recorded: endpoint_run() is all a message needs */
 	bool own;                /* the channel's own endpoint */
 	bool bound;              /* atomic; has its address: cleared when its channel goes */
 	bool dead;               /* destroyed; freed when its callback has ended */
 	bool awaited;            /* somebody waits for that to end, and frees it */
 	void *backend;           /* the backend's state, from ops->bind to ops->unbind */
+	uint64_t id;             /* from 1, in order of creation */
+	uint32_t waiting;        /* atomic; sends that wait for a transmit buffer */
+	uint64_t waiting_since_ns; /* atomic */
+	/* rx: bus->lock; tx: the backend's lock that sends take, tx_lock if it says which; rest atomic */
+	struct rpmsg_counts counts; /* see flow_count() */
 	LIST_ENTRY(endpoint) link; /* of its channel's, or of the root's when that is gone */
 };
 
@@ -114,7 +119,7 @@ struct channel {
 	bool announce_on_bind;
 	bool gone;               /* off the list; freed by the last reference */
 	unsigned refs;           /* list, and whoever runs its driver's code */
-	uint64_t tx, rx;         /* messages; tx atomic. The root has those of no channel, or of one that went */
+	struct rpmsg_counts past; /* of endpoints that went; the root's also of channels that did, and of name service */
 	uint64_t remote_id;      /* client backend: rpmsgd's number */
 	char text[RPMSG_NAME_SIZE + 24];
 	struct endpoint_list epts;
@@ -132,6 +137,8 @@ struct backend_ops {
 	int (*bind)(struct endpoint *ept, uint32_t *addr, uint32_t dst, bool own);
 	void (*unbind)(struct endpoint *ept);
 	send_fn *send;
+	/* A send failed, and was counted, before it came to send. NULL: nobody else counts. Without lock. */
+	void (*failed)(struct endpoint *ept);
 	long (*mtu)(struct rpmsg_bus *bus);
 	int (*poll)(struct endpoint *ept);
 	void *(*reserve)(struct endpoint *ept, size_t *room, bool wait);
@@ -153,6 +160,14 @@ struct backend_ops {
 	int (*channel_destroy)(struct rpmsg_bus *bus, const struct channel *ch);
 	/* Fills what the core does not know. */
 	int (*info)(struct rpmsg_bus *bus, struct rpmsg_bus_info *info);
+	/* Fills in the rings, which are zero. NULL: nothing is known of them. */
+	void (*rings)(struct rpmsg_bus *bus, struct rpmsg_stats *stats);
+	/* rpmsg_bus_tx_free(). NULL: not known. */
+	uint32_t (*tx_free)(struct rpmsg_bus *bus);
+	/* rpmsg_bus_get_stats(), rpmsg_bus_for_each_endpoint(). NULL: the core counts. */
+	int (*stats)(struct rpmsg_bus *bus, struct rpmsg_stats *stats);
+	int (*for_each_endpoint)(struct rpmsg_bus *bus,
+				 int (*fn)(const struct rpmsg_endpoint_stats *, void *), void *arg);
 	/* NULL: the core lists its own. */
 	int (*for_each_channel)(struct rpmsg_bus *bus,
 				int (*fn)(const struct rpmsg_channel_status *, void *), void *arg);
@@ -167,6 +182,8 @@ struct backend_ops {
 	void (*cancel)(struct rpmsg_bus *bus); /* async-signal-safe */
 	/* bus_record_due() is to be called in ms from now, 0: not any more; with locks. NULL: dispatch will. */
 	void (*alarm)(struct rpmsg_bus *bus, unsigned ms);
+	/* bus->recorder was set. With bus->lock. NULL: it is looked at for each message. */
+	void (*recorded)(struct rpmsg_bus *bus);
 	struct rpmsg_recording *(*recording)(struct rpmsg_bus *bus, bool history);
 	void (*close)(struct rpmsg_bus *bus); /* frees the bus */
 };
@@ -259,12 +276,62 @@ struct rpmsg_bus {
 
 	uint64_t malformed;        /* atomic */
 	uint64_t no_recipient, ns_refused;
+
+	uint64_t now_ns;           /* atomic; CLOCK_MONOTONIC_COARSE as last looked at: bus_look_at_clock() */
+	uint64_t since_ns;         /* when it was made */
+	uint64_t last_id;          /* of endpoints */
+	struct lock *tx_lock;      /* guards endpoints' counts.tx; or NULL, and they are atomic */
+	struct rpmsg_stray stray[RPMSG_STRAYS]; /* n_strays of them, the newest first */
+	uint32_t n_strays;
+	bool strays_forgotten;
 	LIST_ENTRY(rpmsg_bus) link; /* all buses of the process, for register_rpmsg_driver */
 };
+
+/* ---- what is counted (stats.c) ---- */
+
+/* Which of rpmsg_flow.sizes counts a payload. */
+static inline unsigned flow_class(size_t len)
+{
+	return 63 ^ (unsigned)__builtin_clzll(2 * (uint64_t)len + 1);
+}
+
+/*
+ * With the flow's lock. Nobody counts messages, which is the sum of sizes: it is theirs as of
+ * the last time that somebody asked, who sets last_ns if there were more since.
+ */
+static inline void flow_count(struct rpmsg_flow *flow, size_t len)
+{
+	flow->bytes += len;
+	flow->sizes[flow_class(len)]++;
+}
+/* The same where no lock guards it, and where the time is known well enough. */
+void flow_count_atomic(struct rpmsg_flow *flow, size_t len, uint64_t now_ns);
+
+/* Makes now_ns what it is: after a sleep, or with a system call that is made anyway. */
+void bus_look_at_clock(struct rpmsg_bus *bus);
+
+/* A send from e (or NULL: the bus's own) failed with -errno err, which it returns. With or without locks. */
+int endpoint_failed(struct endpoint *e, int err);
+/* The same for the core's own refusals, of which the backend is told. Without locks. */
+int endpoint_refused(struct endpoint *e, int err);
+/* A send from e begins to wait for a buffer (its start, for the end), and has waited. Likewise. */
+uint64_t endpoint_wait_begin(struct endpoint *e);
+void endpoint_wait_end(struct endpoint *e, uint64_t start_ns);
+/* A message that nobody receives. With bus->lock. */
+void stray_count(struct rpmsg_bus *bus, uint32_t src, uint32_t dst, size_t len);
+/* All of a channel, or the root's: flows are complete. With bus->lock. */
+void channel_counts(struct channel *ch, struct rpmsg_counts *counts);
+/* The same of all of a bus. */
+void bus_counts(struct rpmsg_bus *bus, struct rpmsg_counts *counts);
+/* e, or ch, goes: what it has counted stays with its channel, or with the bus. With bus->lock. */
+void endpoint_counts_stay(struct endpoint *e);
+void channel_counts_stay(struct channel *ch);
 
 /* The cold parts of endpoint_deliver() and endpoint_run(), with lock: the first sender; destroyed while its callback ran. */
 void endpoint_learn_dst(struct endpoint *e, uint32_t src);
 void endpoint_callback_ended(struct rpmsg_bus *bus, struct endpoint *e);
+/* bus->recorder was set: what that changes of its endpoints. With lock. */
+void endpoint_note_recorder(struct rpmsg_bus *bus);
 int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint32_t src,
 			  uint32_t dst, bool wait);
 
@@ -275,8 +342,8 @@ int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint
 static inline void endpoint_run(struct rpmsg_bus *bus, struct endpoint *e, void *data, int len,
 				uint32_t src)
 {
-	e->ch->rx++;
 	bus->running = e;
+	flow_count(&e->counts.rx, (size_t)len);
 	lock_drop(&bus->lock);
 	e->pub.cb(e->pub.rpdev, data, len, e->pub.priv, src);
 	lock_take(&bus->lock);

@@ -23,6 +23,12 @@ static int bind_local(struct endpoint *e, uint32_t *addr)
 	return err;
 }
 
+/* With lock, after a change of dst, in_place or the bus's recorder. */
+static void note_plain(struct endpoint *e)
+{
+	e->plain = !e->in_place && e->dst != RPMSG_ADDR_ANY && !e->bus->recorder;
+}
+
 static int bind_endpoint(struct endpoint *e, uint32_t addr)
 {
 	struct rpmsg_bus *bus = e->bus;
@@ -44,9 +50,11 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 
 	lock_take(&bus->lock);
 	e->pub.addr = addr;
+	e->id = ++bus->last_id;
 	__atomic_store_n(&e->bound, true, __ATOMIC_RELEASE);
 	poke(&e->send, bus->ops->send);
 	ch->refs++;
+	note_plain(e);
 	LIST_INSERT_HEAD(&ch->epts, e, link);
 	if (e->own) {
 		ch->pub.src = addr;
@@ -57,10 +65,16 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 	return 0;
 }
 
-/* With lock, after a change of dst or in_place. */
-static void note_plain(struct endpoint *e)
+void endpoint_note_recorder(struct rpmsg_bus *bus)
 {
-	e->plain = !e->in_place && e->dst != RPMSG_ADDR_ANY;
+	struct endpoint *e;
+	struct channel *ch;
+
+	LIST_FOREACH(e, &bus->root.epts, link)
+		note_plain(e);
+	TAILQ_FOREACH(ch, &bus->channels, link)
+		LIST_FOREACH(e, &ch->epts, link)
+			note_plain(e);
 }
 
 static void own_bound(struct channel *ch)
@@ -95,7 +109,6 @@ struct rpmsg_endpoint *endpoint_create(struct channel *ch, rpmsg_rx_cb_t cb, voi
 	e->dst = dst;
 	e->learn = true;
 	e->own = own;
-	note_plain(e);
 	err = bind_endpoint(e, addr);
 	if (err) {
 		free(e);
@@ -194,6 +207,7 @@ void rpmsg_destroy_ept(struct rpmsg_endpoint *ept)
 	told = e->own && e->bound && !ch->gone;
 	unbind_local(e);
 	LIST_REMOVE(e, link);
+	endpoint_counts_stay(e);
 	e->dead = true;
 	later = bus->running == e && peek(&bus->dispatcher) == thread_id();
 	if (told)

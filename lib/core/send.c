@@ -10,15 +10,20 @@
 int endpoint_send_unbound(struct endpoint *e, const void *data, size_t len, uint32_t src,
 			  uint32_t dst, bool wait)
 {
-	(void)e, (void)data, (void)len, (void)src, (void)dst, (void)wait;
-	return fail(EPIPE, "the endpoint's channel is gone");
+	(void)data, (void)len, (void)src, (void)dst, (void)wait;
+	return endpoint_refused(e, fail(EPIPE, "the endpoint's channel is gone"));
 }
 
-static int no_destination(const struct endpoint *e)
+static __attribute__((noinline)) int no_destination(struct endpoint *e)
 {
 	const char *text = e->bus->ops->no_destination;
 
-	return fail(EINVAL, "%s", text ? text : "no destination address yet");
+	return endpoint_refused(e, fail(EINVAL, "%s", text ? text : "no destination address yet"));
+}
+
+static __attribute__((noinline)) int no_message(struct endpoint *e)
+{
+	return endpoint_refused(e, fail(EINVAL, "no message to send"));
 }
 
 static inline int send_to(struct rpmsg_endpoint *ept, const void *data, int len, uint32_t dst,
@@ -27,7 +32,7 @@ static inline int send_to(struct rpmsg_endpoint *ept, const void *data, int len,
 	struct endpoint *e = endpoint_of(ept);
 
 	if (__builtin_expect(len < 0 || (!data && len), 0))
-		return fail(EINVAL, "no message to send");
+		return no_message(e);
 	if (__builtin_expect(dst == RPMSG_ADDR_ANY, 0))
 		return no_destination(e);
 	return peek(&e->send)(e, data, (size_t)len, ept->addr, dst, wait);
@@ -39,9 +44,9 @@ static inline int send_from(struct rpmsg_endpoint *ept, const void *data, int le
 	struct endpoint *e = endpoint_of(ept);
 
 	if (len < 0 || (!data && len))
-		return fail(EINVAL, "no message to send");
+		return no_message(e);
 	if (src == RPMSG_ADDR_ANY)
-		return fail(EINVAL, "no source address yet");
+		return endpoint_refused(e, fail(EINVAL, "no source address yet"));
 	if (dst == RPMSG_ADDR_ANY)
 		return no_destination(e);
 	return peek(&e->send)(e, data, (size_t)len, src, dst, wait);

@@ -493,19 +493,22 @@ static void put_event(struct recorder *rec, uint64_t kind, const struct rpmsg_re
 	shm_store64(to + RING_WORD_COUNT, event->count);
 	shm_store64(to + RING_WORD_DURATION, event->duration_ns);
 	write_data(to + RING_WORD_TEXT, (const uint8_t *)text, len);
+	shm_store64(&rec->header->event, rec->head + ring_kind_length(kind));
 	end(rec, ring_kind_length(kind));
 	shm_store64(&rec->n_events, rec->n_events + 1);
 }
 
-void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
-		  const struct wire_hdr *hdr, const void *data)
+uint64_t recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
+		      const struct wire_hdr *hdr, const void *data)
 {
-	uint64_t kind = ring_kind(RING_RECORD_SIZE(hdr->len), RING_MESSAGE, (unsigned)bus, dir);
+	uint64_t kind = ring_kind(RING_RECORD_SIZE(hdr->len), RING_MESSAGE, (unsigned)bus, dir), time;
 
 	lock_take(&rec->lock);
 	if (!__atomic_load_n(&rec->ended, __ATOMIC_RELAXED))
 		put_message(rec, kind, hdr, data);
+	time = rec->time_ns;
 	lock_drop(&rec->lock);
+	return time;
 }
 
 void recorder_put_event(struct recorder *rec, int bus, const struct rpmsg_record *event)

@@ -34,9 +34,12 @@ void recorder_close(struct recorder *rec, bool remove);
 int recorder_add_bus(struct recorder *rec, const char *name);
 /* For each recorder_add_bus(): nothing more comes of that bus. */
 void recorder_remove_bus(struct recorder *rec);
-/* One message; hdr in host byte order, hdr->len bytes of data that nobody else writes to. */
-void recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
-		  const struct wire_hdr *hdr, const void *data);
+/*
+ * One message; hdr in host byte order, hdr->len bytes of data that nobody else writes to. The time
+ * that it was given, by CLOCK_MONOTONIC.
+ */
+uint64_t recorder_put(struct recorder *rec, int bus, enum rpmsg_direction dir,
+		      const struct wire_hdr *hdr, const void *data);
 /* An event; its text is cut and made printable. */
 void recorder_put_event(struct recorder *rec, int bus, const struct rpmsg_record *event);
 /* Messages and events. */

@@ -48,10 +48,10 @@ static bool overtaken(const struct rpmsg_recording *rec, uint64_t pos)
 }
 
 /*
- * Copies n words at pos: 1, 0 if they were overwritten meanwhile, -EPROTO, or -ENODATA if they
- * were cut off the file.
+ * Copies n words at pos: 1, -EPROTO, or -ENODATA if they were cut off the file. They are what they
+ * should be unless pos has been overtaken after that.
  */
-static int copy_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to, size_t n)
+static int load_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to, size_t n)
 {
 	uint64_t at = pos % rec->size;
 	bool fits = pos % 8 == 0 && n * 8 <= rec->size - at;
@@ -60,9 +60,15 @@ static int copy_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t 
 	if (held)
 		for (size_t i = 0; i < n; i++)
 			to[i] = shm_load64(rec->data + at / 8 + i);
-	if (overtaken(rec, pos))
-		return 0;
 	return held ? 1 : fits ? -ENODATA : -EPROTO;
+}
+
+/* The same, or 0 if they were overwritten meanwhile. */
+static int copy_words(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to, size_t n)
+{
+	int err = load_words(rec, pos, to, n);
+
+	return overtaken(rec, pos) ? 0 : err;
 }
 
 static bool kind_valid(const struct rpmsg_recording *rec, uint64_t pos, uint64_t kind)
@@ -83,14 +89,13 @@ static bool kind_valid(const struct rpmsg_recording *rec, uint64_t pos, uint64_t
 	}
 }
 
-/* Copies the message, event or pad at pos; as copy_words(). */
-static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to)
+static int load_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to)
 {
 	uint64_t kind;
 	int n;
 
-	n = copy_words(rec, pos, &kind, 1);
-	if (n <= 0)
+	n = load_words(rec, pos, &kind, 1);
+	if (n < 0)
 		return n;
 	if (!kind_valid(rec, pos, kind))
 		return -EPROTO;
@@ -98,10 +103,21 @@ static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t
 		to[RING_WORD_KIND] = kind;
 		return 1;
 	}
-	n = copy_words(rec, pos, to, ring_kind_length(kind) / 8);
+	n = load_words(rec, pos, to, ring_kind_length(kind) / 8);
 	if (n == 1 && to[RING_WORD_KIND] != kind)
 		return -EPROTO;
 	return n;
+}
+
+/*
+ * Copies the message, event or pad at pos; as copy_words(). The writer's words are looked at once
+ * a record, for each look takes them away from it.
+ */
+static int copy_record(const struct rpmsg_recording *rec, uint64_t pos, uint64_t *to)
+{
+	int n = load_record(rec, pos, to);
+
+	return overtaken(rec, pos) ? 0 : n;
 }
 
 /* The end of the newest record, the number of the next message: 1, 0 if none is there, -EPROTO. */
@@ -398,6 +414,51 @@ static int skip_cut(struct rpmsg_recording *rec)
 		return -EPROTO;
 	rec->cut = rec->skipped = true;
 	return 0;
+}
+
+/* ---- passing over ---- */
+
+/* Whether there may be an event from rec->pos on, of what was published before. */
+static bool has_event(const struct rpmsg_recording *rec)
+{
+	uint64_t end = shm_load64(&rec->header->event);
+
+	return rec->events && (!end || end > rec->pos);
+}
+
+/*
+ * From record to record, of which the kind alone is looked at, to an event or to end. What is not
+ * as it should be is left to who reads it.
+ */
+static uint64_t pass_to_event(struct rpmsg_recording *rec, uint64_t end)
+{
+	uint64_t kind, n = 0;
+
+	while (rec->pos < end && copy_words(rec, rec->pos, &kind, 1) == 1 &&
+	       kind_valid(rec, rec->pos, kind) && ring_kind_type(kind) != RING_EVENT) {
+		rec->pos += ring_kind_length(kind);
+		n += ring_kind_type(kind) == RING_MESSAGE;
+	}
+	rec->next += n;
+	return n;
+}
+
+uint64_t rpmsg_recording_skip(struct rpmsg_recording *rec)
+{
+	uint64_t end, seq, n;
+
+	if (rec->damaged || rec->limit != UINT64_MAX || find_end(rec, &end, &seq) != 1 ||
+	    end <= rec->pos)
+		return 0;
+	if (has_event(rec)) /* after some were lost the next one read says how many */
+		return rec->skipped ? 0 : pass_to_event(rec, end);
+	if (seq < rec->next)
+		return 0;
+	n = seq - rec->next;
+	rec->pos = end;
+	rec->next = seq;
+	rec->skipped = false;
+	return n;
 }
 
 static int read_next(struct rpmsg_recording *rec, struct rpmsg_record *record)

@@ -42,6 +42,7 @@ struct ring_header {
 	uint64_t tail;
 	uint64_t ended;
 	uint64_t open; /* buses that are recorded: who dies with none has left nothing undone */
+	uint64_t event; /* where the newest event ends, stored before `last`; 0: not known */
 };
 _Static_assert(sizeof(struct ring_header) <= RING_HEADER_SIZE, "one page");
 

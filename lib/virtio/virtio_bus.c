@@ -29,6 +29,13 @@ void virtio_wake(struct virtio_bus *vb)
 	event_fd_signal(vb->wake_fd);
 }
 
+void virtio_notify(struct virtio_bus *vb, unsigned q)
+{
+	vb->kicks[q]++;
+	bus_look_at_clock(&vb->bus);
+	vb->link->ops->notify(vb->link, q);
+}
+
 static void record(struct virtio_bus *vb, enum rpmsg_record_type type, unsigned q, const char *why)
 {
 	struct rpmsg_record event = {
@@ -319,6 +326,7 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 		if (what - FD_QUEUE0 != vb->rx.q || vb->event_fd[vb->rx.q] < 0)
 			return 0;
 		event_fd_clear(vb->event_fd[vb->rx.q]);
+		__atomic_add_fetch(&vb->wakeups[vb->rx.q], 1, __ATOMIC_RELAXED);
 		vb->rx_kicked = true;
 		return 0;
 	}
@@ -332,6 +340,7 @@ static int wait_fds(struct virtio_bus *vb, int timeout_ms)
 
 	if (n < 0)
 		return -errno;
+	bus_look_at_clock(&vb->bus);
 	for (int i = 0; i < n; i++) {
 		int ret = handle_fd(vb, ev[i].data.u32);
 
@@ -444,12 +453,34 @@ static int get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	info->buffer_size = vb->buffer_size;
 	info->mtu_tx = info->mtu_rx = vb->buffer_size ? vb->buffer_size - WIRE_HDR_SIZE : 0;
 	info->tx_free = tx_free(vb);
-	if (vb->tx.full_since_ms && !info->tx_free) {
-		info->tx_held_ms = (uint32_t)(virtio_now_ms() - vb->tx.full_since_ms);
+	if (vb->tx.full_since_ns && !info->tx_free) {
+		info->tx_held_ms =
+			(uint32_t)((clock_ns(CLOCK_MONOTONIC) - vb->tx.full_since_ns) / 1000000);
 		tx_holder(vb, info->tx_holder, sizeof(info->tx_holder));
 	}
 	lock_drop(&vb->tx.lock);
 	return 0;
+}
+
+static uint32_t get_tx_free(struct rpmsg_bus *bus)
+{
+	struct virtio_bus *vb = virtio_of(bus);
+	uint32_t n;
+
+	lock_take(&vb->tx.lock);
+	n = tx_free(vb);
+	lock_drop(&vb->tx.lock);
+	return n;
+}
+
+/* Quick sends do not record. */
+static void recorded(struct rpmsg_bus *bus)
+{
+	struct virtio_bus *vb = virtio_of(bus);
+
+	lock_take(&vb->tx.lock);
+	vb->tx.quick_limit = 0;
+	lock_drop(&vb->tx.lock);
 }
 
 /* ---- open and close ---- */
@@ -501,6 +532,9 @@ static void close_bus(struct rpmsg_bus *bus)
 	.dispatch = dispatch, \
 	.fd = get_fd, \
 	.info = get_info, \
+	.recorded = recorded, \
+	.rings = virtio_rings, \
+	.tx_free = get_tx_free, \
 	.send_ns = tx_send_ns, \
 	.cancel = cancel, \
 	.alarm = alarm_in, \
@@ -553,6 +587,7 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 	vb->tx.q = vb->host ? 1 : 0;
 	vb->event_fd[0] = vb->event_fd[1] = vb->tx.leader_fd = vb->alarm_fd = -1;
 	LIST_INIT(&vb->tx.reserved);
+	vb->bus.tx_lock = &vb->tx.lock;
 	err = open_fds(vb);
 	if (!err)
 		err = bus_init(&vb->bus, vb->host ? &host_ops : &remote_ops, name, link->side, opt);

@@ -35,6 +35,7 @@ struct reservation {
 	uint8_t *copy;       /* when the buffer is a chain */
 	uint32_t generation;
 	struct link_mem *mem;
+	uint64_t since_ns;
 	LIST_ENTRY(reservation) link;
 };
 
@@ -42,7 +43,7 @@ struct tx {
 	struct lock lock;
 	bool up;
 	size_t limit;          /* lengths below it can be sent: mtu + 1, or 0 while down */
-	size_t quick_limit;    /* the same for the quick way; 0 also for rings it does not know, or a full one */
+	size_t quick_limit;    /* the same for the quick way; 0 also if recorded, the ring is full or unusual */
 	unsigned q;
 	uint32_t mtu;
 	struct queue queue;
@@ -51,7 +52,8 @@ struct tx {
 	int leader_fd;         /* that fd, which the leader closes if the link goes down; or -1 */
 	uint32_t followers;
 	uint32_t seq;          /* futex: the leader looked at the ring */
-	uint64_t full_since_ms; /* 0: not full */
+	uint64_t full_since_ns; /* 0: not full */
+	uint64_t n_full, full_ns; /* times that it was, before this one: how often and how long */
 	LIST_HEAD(, reservation) reserved;
 	/* remote: a queue of what was taken and not sent, n_spare of num, first at spare_at */
 	struct tx_buf *spare;
@@ -68,6 +70,14 @@ struct rx {
 	uint16_t len;          /* its payload */
 	bool in_ring;          /* its data lies in the ring's buffer */
 	bool held;             /* it was kept */
+	uint32_t n_held;       /* buffers of this generation that are */
+	uint64_t held_since_ns; /* since when one or the other is, or the last was given back */
+};
+
+/* A queue as rings() saw it last: what has not moved since then has been out since then. */
+struct ring_seen {
+	uint16_t idx;
+	uint64_t since_ns; /* 0: nothing was out */
 };
 
 struct virtio_bus {
@@ -95,6 +105,9 @@ struct virtio_bus {
 	bool rx_kicked;        /* a fd that tells of messages was cleared since the ring was looked at */
 	enum link_change pending; /* atomic; seen by a sender, for dispatch to act on */
 	unsigned spins_left;   /* to the next look at the fds; not 0 */
+	uint64_t kicks[2];     /* of each queue, since the bus was made; with its lock */
+	uint64_t wakeups[2];   /* atomic */
+	struct ring_seen seen[2]; /* with both locks */
 };
 
 static inline struct virtio_bus *virtio_of(struct rpmsg_bus *bus)
@@ -112,6 +125,8 @@ struct rpmsg_bus *virtio_bus_create(struct link *link, const char *name,
 void virtio_link_control(struct virtio_bus *vb);
 /* Counts, logs and records a malformed entry of queue q; broken takes the link down. With its lock. */
 void virtio_malformed(struct virtio_bus *vb, unsigned q, const char *why, bool broken);
+/* Tells the other side of queue q. With its lock. */
+void virtio_notify(struct virtio_bus *vb, unsigned q);
 /* Looks at the fds without sleep, as a spin does now and then: things handled or -errno. */
 int virtio_look(struct virtio_bus *vb);
 /* A device's queue q, from where the link says; and where it stopped, less n taken and not used. */
@@ -161,5 +176,8 @@ bool rx_arm(struct virtio_bus *vb);
 /* Asks not to be: we look by ourselves. With bus->lock. */
 void rx_disarm(struct virtio_bus *vb);
 struct rpmsg_held *rx_hold(struct endpoint *e, const void *data);
+
+/* virtio_stats.c */
+void virtio_rings(struct rpmsg_bus *bus, struct rpmsg_stats *stats);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "virtio/barrier.h"
 #include "virtio/virtio_bus.h"
 
@@ -17,7 +18,7 @@ static void post_all(struct virtio_bus *vb)
 		vring_driver_add(drv, (uint16_t)id, vb->rx_addr + (uint64_t)id * vb->buffer_size,
 				 vb->buffer_size, true);
 	if (vring_driver_kick_needed(drv))
-		vb->link->ops->notify(vb->link, vb->rx.q);
+		virtio_notify(vb, vb->rx.q);
 }
 
 int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
@@ -37,6 +38,7 @@ int rx_init(struct virtio_bus *vb, const struct vring_options *opt)
 		rx->copy = NULL;
 		return err;
 	}
+	rx->n_held = 0;
 	if (vb->host)
 		post_all(vb);
 	return 0;
@@ -50,7 +52,7 @@ static void leave_ring(struct virtio_bus *vb)
 	if (vb->link->awaited && !dev->broken) {
 		vring_device_return_all(dev);
 		if (vring_device_call_needed(dev))
-			vb->link->ops->notify(vb->link, vb->rx.q);
+			virtio_notify(vb, vb->rx.q);
 	}
 	virtio_device_fini(vb, dev, vb->rx.q, 0);
 }
@@ -81,7 +83,7 @@ static inline __attribute__((always_inline)) void flush(struct virtio_bus *vb, b
 		return;
 	if (host ? vring_driver_kick_needed(&vb->rx.queue.drv) :
 		   vring_device_call_needed(&vb->rx.queue.dev))
-		vb->link->ops->notify(vb->link, vb->rx.q);
+		virtio_notify(vb, vb->rx.q);
 }
 
 void rx_flush(struct virtio_bus *vb)
@@ -107,7 +109,10 @@ void rx_disarm(struct virtio_bus *vb)
 static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_hdr h,
 					     const void *data)
 {
-	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_R2H : RPMSG_H2R, &h, data);
+	uint64_t now = recorder_put(vb->bus.recorder, vb->bus.record_id,
+				    vb->host ? RPMSG_R2H : RPMSG_H2R, &h, data);
+
+	poke(&vb->bus.now_ns, now);
 }
 
 static void record_no_recipient(struct virtio_bus *vb, const struct wire_hdr *h)
@@ -133,15 +138,15 @@ static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, struc
 	}
 	if (bus->recorder)
 		record(vb, *h, data);
+	flow_count(&bus->root.past.rx, h->len);
 	if (h->dst == RPMSG_NS_ADDR && bus->features & RPMSG_F_NS) {
-		bus->root.rx++;
 		lock_drop(&bus->lock);
 		ns_receive(bus, data, h->len, h->src);
 		lock_take(&bus->lock);
 		return;
 	}
-	bus->root.rx++;
 	bus->no_recipient++;
+	stray_count(bus, h->src, h->dst, h->len);
 	record_no_recipient(vb, h);
 	log_say(&bus->log, RPMSG_LOG_DEBUG, "message of %u bytes from 0x%x has no recipient at 0x%x",
 		h->len, h->src, h->dst);
@@ -182,6 +187,7 @@ static __attribute__((noinline)) bool deliver_in_place(struct virtio_bus *vb, st
 	rx->in_ring = in_ring;
 	rx->held = false;
 	vb->bus.running_data = data;
+	e->counts.rx.last_ns = peek(&vb->bus.now_ns);
 	endpoint_deliver(&vb->bus, e, data, h.len, h.src);
 	vb->bus.running_data = NULL;
 	return rx->held;
@@ -222,6 +228,7 @@ static bool receive(struct virtio_bus *vb, uint8_t *msg, uint32_t room, uint16_t
 	}
 	if (bus->recorder)
 		record(vb, h, data);
+	e->counts.rx.last_ns = peek(&bus->now_ns);
 	endpoint_deliver(bus, e, data, h.len, h.src);
 	return false;
 }
@@ -334,7 +341,7 @@ static inline __attribute__((always_inline)) bool next_usual(struct virtio_bus *
 	m->src = shm_read32(m->msg + offsetof(struct wire_hdr, src));
 	m->len = shm_read16(m->msg + offsetof(struct wire_hdr, len));
 	m->ept = addr_endpoint(&vb->bus.addrs, shm_read32(m->msg + offsetof(struct wire_hdr, dst)));
-	return __builtin_expect(m->len <= room && m->ept && m->ept->plain && !vb->bus.recorder, 1);
+	return __builtin_expect(m->len <= room && m->ept && m->ept->plain, 1);
 }
 
 static inline __attribute__((always_inline)) void deliver_usual(struct virtio_bus *vb,
@@ -461,6 +468,8 @@ static void release(struct rpmsg_held *pub)
 		lock_take(&vb->bus.lock);
 		if (vb->mem == held->mem && vb->generation == held->generation) {
 			return_buffer(vb, held->head);
+			vb->rx.n_held--;
+			vb->rx.held_since_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
 			if (peek(&vb->bus.dispatcher) != thread_id())
 				rx_flush(vb);
 		}
@@ -491,5 +500,7 @@ struct rpmsg_held *rx_hold(struct endpoint *e, const void *data)
 	held->head = vb->rx.head;
 	link_mem_get(held->mem);
 	vb->rx.held = true;
+	if (!vb->rx.n_held++)
+		vb->rx.held_since_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
 	return &held->pub;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "link/event.h"
 #include "virtio/barrier.h"
 #include "virtio/virtio_bus.h"
@@ -16,16 +17,20 @@ static void note_room(struct virtio_bus *vb)
 	struct tx *tx = &vb->tx;
 	bool native = vb->host ? tx->queue.drv.native_event : tx->queue.dev.native_event;
 
-	tx->full_since_ms = 0;
-	tx->quick_limit = native ? tx->limit : 0;
+	if (tx->full_since_ns)
+		tx->full_ns += clock_ns(CLOCK_MONOTONIC) - tx->full_since_ns;
+	tx->full_since_ns = 0;
+	tx->quick_limit = native && !vb->bus.recorder ? tx->limit : 0;
 	bus_buffer(&vb->bus);
 }
 
 /* With tx.lock: it is; the next one sent takes the long way and says that there is room. */
 static void note_full(struct virtio_bus *vb)
 {
-	if (!vb->tx.full_since_ms)
-		vb->tx.full_since_ms = virtio_now_ms();
+	if (!vb->tx.full_since_ns) {
+		vb->tx.full_since_ns = clock_ns(CLOCK_MONOTONIC);
+		vb->tx.n_full++;
+	}
 	vb->tx.quick_limit = 0;
 }
 
@@ -203,7 +208,7 @@ static void publish(struct virtio_bus *vb, const struct tx_buf *b, uint32_t n)
 		vring_device_return(&tx->queue.dev, b->buf.head, n);
 	if (vb->host ? vring_driver_kick_needed(&tx->queue.drv) :
 		       vring_device_call_needed(&tx->queue.dev))
-		vb->link->ops->notify(vb->link, tx->q);
+		virtio_notify(vb, tx->q);
 }
 
 uint32_t tx_free(struct virtio_bus *vb)
@@ -223,7 +228,7 @@ uint32_t tx_free(struct virtio_bus *vb)
 	}
 	if (!n)
 		note_full(vb);
-	else if (tx->full_since_ms)
+	else if (tx->full_since_ns)
 		note_room(vb);
 	return n;
 }
@@ -271,8 +276,10 @@ static int sleep_on_fd(struct virtio_bus *vb, int event_fd, int timeout_ms)
 
 	if (poll(fds, 4, timeout_ms) <= 0)
 		return 0; /* time is the caller's; a signal does not end the wait */
-	if (fds[0].revents & POLLIN)
+	if (fds[0].revents & POLLIN) {
 		event_fd_clear(event_fd);
+		__atomic_add_fetch(&vb->wakeups[vb->tx.q], 1, __ATOMIC_RELAXED);
+	}
 	if (fds[1].revents & POLLIN && virtio_take_cancel(vb))
 		return fail(EINTR, "the wait for a transmit buffer was cancelled");
 	if (fds[2].revents)
@@ -337,7 +344,7 @@ static void follow(struct virtio_bus *vb, int timeout_ms)
 }
 
 /* tx.lock is dropped while asleep. 0: b is taken. */
-static __attribute__((noinline)) int wait_take(struct virtio_bus *vb, struct tx_buf *b)
+static int wait_take(struct virtio_bus *vb, struct tx_buf *b)
 {
 	struct tx *tx = &vb->tx;
 	int limit = vb->bus.send_timeout_ms;
@@ -375,16 +382,23 @@ static void record_no_buffer(struct virtio_bus *vb, uint32_t src, uint32_t dst)
 	bus_no_buffer(&vb->bus, src, dst, holder);
 }
 
-static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct tx_buf *b, uint32_t src,
-					       uint32_t dst, bool wait)
+/* e, or NULL for the bus itself, sends. 0: b is taken after all. */
+static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct endpoint *e,
+					       struct tx_buf *b, uint32_t src, uint32_t dst, bool wait)
 {
+	uint64_t start;
+	int err;
+
 	if (!vb->tx.up)
 		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
 	note_full(vb);
 	record_no_buffer(vb, src, dst);
 	if (!wait)
 		return fail(ENOMEM, "no transmit buffer is free (%u of %u are out)", vb->num, vb->num);
-	return wait_take(vb, b);
+	start = endpoint_wait_begin(e);
+	err = wait_take(vb, b);
+	endpoint_wait_end(e, start);
+	return err;
 }
 
 /* ---- sending ---- */
@@ -434,16 +448,22 @@ static int fill(struct virtio_bus *vb, const struct tx_buf *b, struct wire_hdr h
 	return err;
 }
 
-static __attribute__((noinline)) void record(struct virtio_bus *vb, struct wire_hdr h,
-					     const void *data)
+/* What is about to be counted in flow. */
+static __attribute__((noinline)) void record(struct virtio_bus *vb, struct rpmsg_flow *flow,
+					     struct wire_hdr h, const void *data)
 {
-	recorder_put(vb->bus.recorder, vb->bus.record_id, vb->host ? RPMSG_H2R : RPMSG_R2H, &h, data);
+	uint64_t now = recorder_put(vb->bus.recorder, vb->bus.record_id,
+				    vb->host ? RPMSG_H2R : RPMSG_R2H, &h, data);
+
+	poke(&vb->bus.now_ns, now);
+	poke(&flow->last_ns, now);
 }
 
-/* With tx.lock, which it drops. */
-static int send_locked(struct virtio_bus *vb, struct channel *ch, uint32_t src, uint32_t dst,
+/* With tx.lock, which it drops. e: who sends, or NULL for the bus itself. */
+static int send_locked(struct virtio_bus *vb, struct endpoint *e, uint32_t src, uint32_t dst,
 		       const void *data, size_t len, bool wait)
 {
+	struct rpmsg_flow *flow = e ? &e->counts.tx : &vb->bus.root.past.tx;
 	struct tx *tx = &vb->tx;
 	struct wire_hdr h = { .src = src, .dst = dst, .len = (uint16_t)len };
 	struct tx_buf b;
@@ -454,22 +474,22 @@ static int send_locked(struct virtio_bus *vb, struct channel *ch, uint32_t src, 
 		goto out;
 	}
 	if (__builtin_expect(!take(vb, &b), 0)) {
-		err = no_buffer(vb, &b, src, dst, wait);
+		err = no_buffer(vb, e, &b, src, dst, wait);
 		if (err)
 			goto out;
 	}
-	if (__builtin_expect(tx->full_since_ms != 0, 0))
+	if (__builtin_expect(tx->full_since_ns != 0, 0))
 		note_room(vb);
 	err = fill(vb, &b, h, data, len);
 	if (err)
 		goto out;
 	if (__builtin_expect(vb->bus.recorder != NULL, 0))
-		record(vb, h, data);
+		record(vb, flow, h, data);
 	publish(vb, &b, (uint32_t)(WIRE_HDR_SIZE + len));
-	poke(&ch->tx, ch->tx + 1);
+	flow_count(flow, len);
 out:
 	lock_drop(&tx->lock);
-	return err;
+	return err ? endpoint_failed(e, err) : 0;
 }
 
 static __attribute__((noinline)) int send_any(struct endpoint *e, const void *data, size_t len,
@@ -478,7 +498,7 @@ static __attribute__((noinline)) int send_any(struct endpoint *e, const void *da
 	struct virtio_bus *vb = virtio_of(e->bus);
 
 	lock_take(&vb->tx.lock);
-	return send_locked(vb, e->ch, src, dst, data, len, wait);
+	return send_locked(vb, e, src, dst, data, len, wait);
 }
 
 /* The same for who has the lock, briefly. */
@@ -488,7 +508,7 @@ static __attribute__((noinline)) int send_held(struct endpoint *e, const void *d
 	struct virtio_bus *vb = virtio_of(e->bus);
 
 	lock_brief_keep(&vb->tx.lock);
-	return send_locked(vb, e->ch, src, dst, data, len, wait);
+	return send_locked(vb, e, src, dst, data, len, wait);
 }
 
 /* ---- the quick way: all is as usual ---- */
@@ -496,7 +516,7 @@ static __attribute__((noinline)) int send_held(struct endpoint *e, const void *d
 /* The ends of a quick send that need a call. */
 static __attribute__((noinline)) int tell(struct virtio_bus *vb)
 {
-	vb->link->ops->notify(vb->link, vb->tx.q);
+	virtio_notify(vb, vb->tx.q);
 	if (lock_brief_end(&vb->tx.lock))
 		lock_wake(&vb->tx.lock);
 	return 0;
@@ -554,16 +574,16 @@ static inline __attribute__((always_inline)) int send_quick(struct endpoint *e, 
 	const uint32_t size = (uint32_t)(WIRE_HDR_SIZE + len);
 	struct tx_buf b;
 
-	if (__builtin_expect(vb->bus.recorder || !lock_brief_try(&tx->lock), 0))
+	if (__builtin_expect(!lock_brief_try(&tx->lock), 0))
 		return send_any(e, data, len, src, dst, wait);
 	if (__builtin_expect(len >= tx->quick_limit || !claim(vb, size, &b, host), 0))
 		return send_held(e, data, len, src, dst, wait);
-	poke(&e->ch->tx, e->ch->tx + 1);
 	put_header(b.ptr, src, dst, (uint16_t)len);
 	if (is_short)
 		copy_quick(b.ptr + WIRE_HDR_SIZE, data, len);
 	else
 		shm_copy_to(b.ptr + WIRE_HDR_SIZE, data, len);
+	flow_count(&e->counts.tx, len);
 	if (host)
 		vring_driver_readd(&tx->queue.drv, b.buf.head);
 	else
@@ -611,7 +631,7 @@ int tx_send_ns(struct rpmsg_bus *bus, uint32_t src, const void *msg)
 	struct virtio_bus *vb = virtio_of(bus);
 
 	lock_take(&vb->tx.lock);
-	return send_locked(vb, &bus->root, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false);
+	return send_locked(vb, NULL, src, RPMSG_NS_ADDR, msg, WIRE_NS_SIZE, false);
 }
 
 int tx_poll(struct endpoint *e)
@@ -645,6 +665,7 @@ static int reserve_taken(struct virtio_bus *vb, struct reservation *r)
 	}
 	r->generation = vb->generation;
 	r->mem = vb->mem;
+	r->since_ns = clock_ns(CLOCK_MONOTONIC);
 	link_mem_get(r->mem);
 	if (vb->link->borrowed) {
 		untake(vb, &r->b);
@@ -664,8 +685,8 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 		return NULL;
 	lock_take(&vb->tx.lock);
 	if (!vb->tx.up || !take(vb, &r->b))
-		err = no_buffer(vb, &r->b, e->pub.addr, peek(&e->dst), wait);
-	if (!err && vb->tx.full_since_ms)
+		err = no_buffer(vb, e, &r->b, e->pub.addr, peek(&e->dst), wait);
+	if (!err && vb->tx.full_since_ns)
 		note_room(vb);
 	if (!err && r->b.room < WIRE_HDR_SIZE) {
 		untake(vb, &r->b);
@@ -679,7 +700,7 @@ void *tx_reserve(struct endpoint *e, size_t *room, bool wait)
 	lock_drop(&vb->tx.lock);
 	if (err) {
 		free(r);
-		errno = -err;
+		errno = -endpoint_failed(e, err);
 		return NULL;
 	}
 	*room = r->b.room - WIRE_HDR_SIZE;
@@ -741,15 +762,15 @@ int tx_submit(struct endpoint *e, void *buf, uint32_t dst, size_t len)
 		err = vring_device_scatter(&vb->tx.queue.dev, &r->b.buf, r->copy, WIRE_HDR_SIZE + len);
 	if (!err) {
 		if (vb->bus.recorder)
-			record(vb, h, r->data);
+			record(vb, &e->counts.tx, h, r->data);
 		publish(vb, &r->b, (uint32_t)(WIRE_HDR_SIZE + len));
-		poke(&e->ch->tx, e->ch->tx + 1);
+		flow_count(&e->counts.tx, len);
 	} else if (!stale(vb, r)) {
 		untake(vb, &r->b);
 	}
 	lock_drop(&vb->tx.lock);
 	free_reserved(r);
-	return err;
+	return err ? endpoint_failed(e, err) : 0;
 }
 
 void tx_discard(struct endpoint *e, void *buf)

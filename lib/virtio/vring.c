@@ -143,6 +143,14 @@ int vring_driver_bad_used(struct vring_driver *vq, uint32_t id)
 	return bad(vq->why, "used id %u is not in flight", id);
 }
 
+uint32_t vring_driver_used(const struct vring_driver *vq)
+{
+	uint16_t n = (uint16_t)(order16(vq->opt.swap, shm_load_acquire16(&vq->vr.used->idx)) -
+				vq->used_idx);
+
+	return n <= vq->vr.num ? n : 0;
+}
+
 bool vring_driver_arm(struct vring_driver *vq)
 {
 	const bool swap = vq->opt.swap;
@@ -273,13 +281,10 @@ int vring_device_bad_head(struct vring_device *vq, uint32_t head)
 uint32_t vring_device_available(struct vring_device *vq)
 {
 	uint16_t seen = vq->avail_seen;
-	int r;
+	int r = vq->broken ? -EPROTO : vring_device_look(vq, &seen, vq->opt.swap);
 
-	if (vq->avail_idx == seen) {
-		r = vq->broken ? -EPROTO : vring_device_look(vq, &seen, vq->opt.swap);
-		if (r <= 0)
-			return r < 0;
-	}
+	if (r < 0 && vq->avail_idx == seen)
+		return 1;
 	return (uint16_t)(seen - vq->avail_idx);
 }
 

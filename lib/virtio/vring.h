@@ -147,6 +147,8 @@ static inline bool vring_driver_kick_needed(struct vring_driver *vq);
  * The length is what the device says: hold it against the buffer before use.
  */
 static inline int vring_driver_get_used(struct vring_driver *vq, uint16_t *id, uint32_t *len);
+/* Buffers that the device has used and get_used() has not returned. 0 if what it says cannot be. */
+uint32_t vring_driver_used(const struct vring_driver *vq);
 /*
  * Asks for an interrupt at the next used buffer; true if one is there already
  * (nothing was lost). Has the fence.
@@ -194,10 +196,7 @@ struct vring_buf {
 int vring_device_init(struct vring_device *vq, const struct vring *vr,
 		      const struct vring_regions *regions, const struct vring_options *opt);
 void vring_device_fini(struct vring_device *vq);
-/*
- * Buffers that a take would find now. Reads the other side's index if none is
- * known. 1 if the queue is broken, so that the take tells.
- */
+/* Buffers that a take would find now; 1 if there is none and the queue is broken: the take tells. */
 uint32_t vring_device_available(struct vring_device *vq);
 /*
  * 1 and the next buffer, 0 if none, -EPROTO. write: the pieces must be device-writable,

@@ -16,7 +16,16 @@
 
 #include "backend/protocol.h"
 
+#define DEAF 20 /* clients that do not read, each of which may cost some memory */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DEAF_KB 10000 /* it is not our server alone that takes some */
+#else
+#define DEAF_KB 100
+#endif
+#define DEAF_ENDPOINTS 50 /* to be told of: a page */
+
 static const char *path;
+static uint32_t server_pid;
 static uint64_t state;
 
 static uint64_t next_random(void)
@@ -104,6 +113,7 @@ static int greet(void)
 	say(fd, &h, sizeof(h));
 	if (recv(fd, &info, sizeof(info), 0) != sizeof(info))
 		die("hello");
+	server_pid = info.pid;
 	return fd;
 }
 
@@ -178,7 +188,7 @@ static void wrong_lengths(void)
 
 static void wrong_heads(void)
 {
-	static const uint32_t ops[] = { 0, 9, 0x100, 0x1ff, UINT32_MAX };
+	static const uint32_t ops[] = { 0, PROTO_ENDPOINTS + 1, 0x100, 0x1ff, UINT32_MAX };
 	struct proto_head h;
 	int fd;
 
@@ -239,19 +249,92 @@ static void many_fds(void)
 	close(fd);
 }
 
-/* Requests without end, whose answers nobody reads. */
-static void deaf_flood(void)
+/* Of statistics: with the other's length, and after the last of all endpoints. */
+static void odd_statistics(void)
 {
-	struct proto_head h = { .op = PROTO_INFO, .seq = 2, .size = sizeof(h) };
-	struct proto_list l = { .head = { .op = PROTO_LIST, .seq = 2, .size = sizeof(l) } };
+	struct proto_list l = { .head = { .op = PROTO_STATS, .seq = 2, .size = sizeof(l) } };
+	struct proto_endpoints_reply rep;
 	int fd = greet();
 
-	for (int i = 0; i < 20000; i++) {
-		say(fd, &h, sizeof(h));
-		say(fd, &l, sizeof(l));
-	}
-	check_alive("requests whose answers nobody reads");
+	say(fd, &l, sizeof(l));
+	expect_closed(fd, "a request for statistics that is too long");
+	fd = greet();
+	l.head = (struct proto_head){ .op = PROTO_ENDPOINTS, .seq = 2, .size = sizeof(l.head) };
+	say(fd, &l, sizeof(l.head));
+	expect_closed(fd, "a request for endpoints that is too short");
+	fd = greet();
+	l.head.size = sizeof(l);
+	l.after = UINT64_MAX;
+	say(fd, &l, sizeof(l));
+	if (recv(fd, &rep, sizeof(rep), 0) != sizeof(struct proto_page) || rep.n || rep.more)
+		die("no endpoint has such a number");
 	close(fd);
+}
+
+/* Kilobytes that the server has in memory of its own. */
+static long memory_of_server(void)
+{
+	char line[128], name[64];
+	long n = -1;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%u/status", server_pid);
+	f = fopen(name, "r");
+	while (f && n < 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "RssAnon: %ld", &n) != 1)
+			n = -1;
+	if (n < 0)
+		die(name);
+	fclose(f);
+	return n;
+}
+
+static void ask(int fd, uint32_t op, uint32_t size)
+{
+	struct proto_list req = { .head = { .op = op, .seq = 2, .size = size } };
+
+	say(fd, &req, size);
+}
+
+/* All that can be asked, and without end that which has the longest answer. */
+static void ask_on(int fd)
+{
+	for (int i = 0; i < 4; i++) {
+		ask(fd, PROTO_INFO, sizeof(struct proto_head));
+		ask(fd, PROTO_STATS, sizeof(struct proto_head));
+		ask(fd, PROTO_LIST, sizeof(struct proto_list));
+	}
+	for (int i = 0; i < 2000; i++)
+		ask(fd, PROTO_ENDPOINTS, sizeof(struct proto_list));
+}
+
+/* Requests whose answers nobody reads; of each client one answer waits, and costs memory. */
+static void deaf_flood(void)
+{
+	int ends[DEAF_ENDPOINTS][2], bound[DEAF_ENDPOINTS], deaf[DEAF];
+	struct proto_bind_reply rep;
+	long before, grown;
+
+	for (int i = 0; i < DEAF_ENDPOINTS; i++)
+		bound[i] = bind_endpoint(ends[i], &rep);
+	before = memory_of_server();
+	for (int i = 0; i < DEAF; i++)
+		deaf[i] = greet();
+	for (int i = 0; i < DEAF; i++)
+		ask_on(deaf[i]);
+	check_alive("requests whose answers nobody reads");
+	grown = memory_of_server() - before;
+	if (grown > DEAF * DEAF_KB) {
+		fprintf(stderr, "%d clients that do not read cost %ld kB\n", DEAF, grown);
+		exit(1);
+	}
+	for (int i = 0; i < DEAF; i++)
+		close(deaf[i]);
+	for (int i = 0; i < DEAF_ENDPOINTS; i++) {
+		close(ends[i][0]);
+		close(ends[i][1]);
+		close(bound[i]);
+	}
 }
 
 /* ---- data ---- */
@@ -293,6 +376,16 @@ static void bad_records(void)
 	data_case(1, huge, sizeof(huge), "a long record, on the way in");
 	h = (struct proto_record_head){ .type = PROTO_WANT };
 	data_case(0, &h, sizeof(h), "a wish for nothing");
+	h = (struct proto_record_head){ .type = PROTO_ERRORS };
+	data_case(0, &h, sizeof(h), "no errors at all");
+	h.n = 1;
+	h.seq = RPMSG_ERROR_LOST;
+	data_case(0, &h, sizeof(h), "errors that are for us to count");
+	h.seq = RPMSG_ERRORS;
+	data_case(0, &h, sizeof(h), "errors of no kind");
+	h.seq = 0;
+	data_case(0, &h, sizeof(h) - 1, "errors cut short");
+	data_case(1, &h, sizeof(h), "errors, on the way in");
 }
 
 /* More than the credits allow, in one generation and in others. */
@@ -360,9 +453,9 @@ static void random_packets(void)
 	fd = data ? bind_endpoint(ends, &rep) : next_random() % 4 ? greet() : dial();
 	while (n--) {
 		size_t len = sizes[next_random() % sizeof(sizes)];
-		struct proto_head head = { .op = (uint32_t)(next_random() % 9), .seq = 7,
+		struct proto_head head = { .op = (uint32_t)(next_random() % 12), .seq = 7,
 					   .size = (uint32_t)len };
-		struct proto_record_head rec = { .type = (uint16_t)(next_random() % 12), .seq = 1,
+		struct proto_record_head rec = { .type = (uint16_t)(next_random() % 13), .seq = 1,
 						 .n = (uint32_t)(next_random() % 40),
 						 .flags = (uint16_t)(next_random() % 3),
 						 .generation = (uint32_t)(next_random() % 3) };
@@ -393,7 +486,8 @@ int main(int argc, char **argv)
 	} cases[] = {
 		{ "before hello", before_hello }, { "wrong lengths", wrong_lengths },
 		{ "wrong heads", wrong_heads }, { "unterminated names", unterminated_names },
-		{ "many fds", many_fds }, { "deaf flood", deaf_flood },
+		{ "odd statistics", odd_statistics }, { "many fds", many_fds },
+		{ "deaf flood", deaf_flood },
 		{ "bad records", bad_records }, { "no credit", no_credit },
 		{ "credit flood", credit_flood },
 	};
