@@ -54,7 +54,7 @@ LINK = $(CC) $(CODE) $(CFLAGS) $(LDFLAGS)
 up_to_lib := $(shell realpath -m --relative-to='$(BINDIR)' '$(LIBDIR)')
 RPATH := -Wl,-rpath,'$$ORIGIN/../lib$(if $(filter-out ../lib,$(up_to_lib)),:$$ORIGIN/$(up_to_lib))'
 
-TOOL_PKGS := libpcap json-c
+TOOL_PKGS := libpcap json-c ncursesw
 TEST_PKGS := cmocka
 TOOL_LIBS = -Wl,--as-needed $(shell $(PKG_CONFIG) --libs $(TOOL_PKGS))
 TEST_LIBS = $(TOOL_LIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PKGS))
@@ -165,6 +165,7 @@ $(foreach d,$(DAEMON),$(eval $(call program,$(d),$(call obj,cmd/$(d)/main.c) $(D
 # What tests rooms of a program is linked with them.
 $(filter $(BUILD)/unit/test_rpmsgd%,$(TEST_BINS)): $(DAEMON_LIB)
 $(filter $(BUILD)/unit/test_replay%,$(TEST_BINS)): $(call obj,cmd/rpmsg-send/replay_plan.c)
+$(filter $(BUILD)/unit/test_top%,$(TEST_BINS)): $(call obj,$(wildcard cmd/rpmsg-top/*.c))
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(COMMON) $(INNER)
 	@mkdir -p $(@D)
 	$(call say,LD)$(LINK) -o $@ $(filter %.o,$^) $(filter $(DAEMON_LIB),$^) $(COMMON) $(INNER) \
@@ -248,7 +249,7 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory bench-run
 
 .PHONY: bench-run
-bench-run: $(BENCH_BINS)
+bench-run: all $(BENCH_BINS)
 	$(Q)for b in $(BENCH_BINS); do "$$b" || exit; done
 
 demo: deps-test
@@ -260,7 +261,7 @@ demo-linux: deps-linux
 	$(Q)tests/linux/kernel.sh
 	$(Q)BUILD='$(abspath $(BUILD))' tests/linux/demo.sh
 
-# The picture in README.md.
+# The pictures in README.md.
 screenshot: deps-screens
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)BUILD='$(abspath $(BUILD))' tests/screenshot.sh

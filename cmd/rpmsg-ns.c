@@ -21,6 +21,7 @@ enum {
 	KEY_DMESG,
 	KEY_ALL,
 	KEY_DRY_RUN,
+	KEY_OPENMETRICS,
 };
 
 static const struct argp_option options[] = {
@@ -38,6 +39,10 @@ static const struct argp_option options[] = {
 	{"dmesg", KEY_DMESG, "FILE", 0, "doctor: a kernel's log in FILE, not /dev/kmsg", 4},
 	{"all", KEY_ALL, NULL, 0, "gc: also endpoints that others made and nobody has open", 5},
 	{"dry-run", KEY_DRY_RUN, NULL, 0, "gc: only say what would be removed", 5},
+	{"interval", 'i', "SEC", 0, "stats: again and again, what has come since", 6},
+	{"count", 'c', "N", 0, "stats: so many times", 6},
+	{"openmetrics", KEY_OPENMETRICS, NULL, 0,
+	 "stats: text for the textfile collector of Prometheus' node_exporter", 6},
 	{0},
 };
 
@@ -47,7 +52,7 @@ static const char doc[] =
 	"wait: until all NAMEs are announced, the bus being waited for too (-t, default 5 "
 	"seconds). announce: a service that belongs to the bus, until it is withdrawn. doctor: "
 	"what works, what does not, and what to type next. gc: removes the /dev/rpmsgN that killed "
-	"programs left.";
+	"programs left. stats: what has passed, failed and waited, of the bus or of the NAMEs.";
 
 struct command {
 	const char *name;
@@ -65,6 +70,7 @@ static const struct command commands[] = {
 	{"withdraw", run_withdraw, 1, 1, true, TOOL_BUS_MAX},
 	{"doctor", run_doctor, 0, 0, false, 0},
 	{"gc", run_gc, 0, 0, false, 1},
+	{"stats", run_stats, 0, SIZE_MAX, false, TOOL_BUS_MAX},
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -80,8 +86,8 @@ static const struct command *find_command(struct argp_state *state, const char *
 	}
 	if (near)
 		argp_error(state, "'%s' is no command; did you mean '%s'?", name, near);
-	argp_error(state, "'%s' is no command: list, watch, wait, announce, withdraw, doctor, gc",
-		   name);
+	argp_error(state, "'%s' is no command: list, watch, wait, announce, withdraw, doctor, gc, "
+		   "stats", name);
 	return NULL;
 }
 
@@ -101,6 +107,17 @@ static void check_machine_options(struct argp_state *state, const struct config 
 			   doctor ? "doctor" : "gc");
 }
 
+static void check_stats_options(struct argp_state *state, const struct config *cfg)
+{
+	bool rounds = cfg->count || cfg->interval_ns;
+
+	if ((rounds || cfg->openmetrics) && cfg->run != run_stats)
+		argp_error(state, "--interval, --count and --openmetrics belong to stats");
+	if (cfg->openmetrics && (rounds || cfg->tool.out_set || cfg->tool.timeout_set))
+		argp_error(state, "--openmetrics excludes --interval, --count, --timeout, --out "
+			   "and --json");
+}
+
 static void check_options(struct argp_state *state, const struct config *cfg)
 {
 	bool await = cfg->run == run_await, announce = cfg->run == run_announce;
@@ -118,6 +135,7 @@ static void check_options(struct argp_state *state, const struct config *cfg)
 	if (cfg->tool.out != FORMAT_TEXT && cfg->tool.out != FORMAT_JSON)
 		argp_error(state, "--out: there is text and json here");
 	check_machine_options(state, cfg);
+	check_stats_options(state, cfg);
 }
 
 /* args: the command and its arguments. */
@@ -139,6 +157,15 @@ static void set_command(struct argp_state *state, struct config *cfg, char **arg
 			   command->max_bus ? "one" : "none, it looks at the whole machine");
 	for (size_t i = 0; i < cfg->n_name; i++)
 		tool_arg_name(state, command->name, cfg->name[i]);
+}
+
+static int64_t interval_arg(struct argp_state *state, const char *arg)
+{
+	int64_t ns = tool_arg_seconds(state, "--interval", arg);
+
+	if (!ns || ns == NUMBER_FOREVER)
+		argp_error(state, "--interval: '%s' is no time between rounds", arg);
+	return ns;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -185,6 +212,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_DRY_RUN:
 		cfg->dry_run = true;
 		return 0;
+	case 'i':
+		cfg->interval_ns = interval_arg(state, arg);
+		return 0;
+	case 'c':
+		cfg->count = tool_arg_count(state, "--count", arg);
+		return 0;
+	case KEY_OPENMETRICS:
+		cfg->openmetrics = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		cfg->name = state->argv + state->next;
 		cfg->n_name = (size_t)(state->argc - state->next);
@@ -204,7 +240,7 @@ int main(int argc, char **argv)
 		.options = options,
 		.parser = parse,
 		.args_doc = "[list | watch | wait NAME... | announce NAME | withdraw NAME | "
-			    "doctor | gc]",
+			    "doctor | gc | stats [NAME...]]",
 		.doc = doc,
 		.children = tool_children,
 	};

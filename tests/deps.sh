@@ -14,6 +14,7 @@ needs()
 	build pkg-config      pkg-config
 	build libpcap-dev     pc:libpcap
 	build libjson-c-dev   pc:json-c
+	build libncurses-dev  pc:ncursesw
 	test  g++             g++
 	test  libcmocka-dev   pc:cmocka
 	test  bats            bats
@@ -29,6 +30,8 @@ needs()
 	test  strace          strace
 	test  valgrind        valgrind
 	test  bsdutils        script
+	test  tmux            tmux
+	test  prometheus-node-exporter prometheus-node-exporter
 	test  openssh-client  ssh
 	test  openssh-server  /usr/sbin/sshd
 	ci    clang           clang
@@ -44,6 +47,7 @@ needs()
 	screens wireshark     wireshark
 	screens xvfb          Xvfb
 	screens xdotool       xdotool
+	screens xterm         xterm
 	screens imagemagick   import
 	screens optipng       optipng
 	screens fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf

@@ -32,19 +32,27 @@ void format_no_flush(struct format *fmt)
 	fmt->flush = fmt->terminal;
 }
 
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
+}
+
 uint64_t format_now_ns(void)
 {
-	static int64_t offset;
-	struct timespec mono, real;
-	int64_t now;
+	static int64_t offset; /* atomic: the first thread's holds for all */
+	int64_t now = clock_ns(CLOCK_MONOTONIC), first = 0;
+	int64_t known = __atomic_load_n(&offset, __ATOMIC_RELAXED);
 
-	clock_gettime(CLOCK_MONOTONIC, &mono);
-	now = (int64_t)mono.tv_sec * (int64_t)NS_PER_S + mono.tv_nsec;
-	if (!offset) {
-		clock_gettime(CLOCK_REALTIME, &real);
-		offset = (int64_t)real.tv_sec * (int64_t)NS_PER_S + real.tv_nsec - now;
-	}
-	return (uint64_t)(now + offset);
+	if (known)
+		return (uint64_t)(now + known);
+	known = clock_ns(CLOCK_REALTIME) - now;
+	if (!__atomic_compare_exchange_n(&offset, &first, known, false, __ATOMIC_RELAXED,
+					 __ATOMIC_RELAXED))
+		known = first;
+	return (uint64_t)(now + known);
 }
 
 const char *format_addr(uint32_t addr, char buf[FORMAT_ADDR_SIZE])

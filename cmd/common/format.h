@@ -74,6 +74,10 @@ int format_event(struct format *fmt, const struct format_event *event);
 int format_recorded_event(struct format *fmt, const struct rpmsg_record *event,
 			  const char *service);
 
+/* A recorded event's line without its time; cut to size, which is not 0. For one thread. */
+void format_event_text(const struct rpmsg_record *event, const char *service, char *text,
+		       size_t size);
+
 /* A line of one's own, ASCII, without its newline: cut, printed and flushed as above. */
 int format_line(struct format *fmt, const char *line);
 

@@ -153,6 +153,18 @@ static char *put_record(char *at, const struct rpmsg_record *event, const char *
 	return put_details(put_kind(at, event), event);
 }
 
+void format_event_text(const struct rpmsg_record *event, const char *service, char *text,
+		       size_t size)
+{
+	static char line[EVENT_LINE_MAX];
+	size_t len = (size_t)(put_record(line, event, service) - line);
+
+	if (len >= size)
+		len = size - 1;
+	memcpy(text, line, len);
+	text[len] = '\0';
+}
+
 static int record_json(struct format *fmt, const struct rpmsg_record *event, const char *service)
 {
 	static const unsigned own = 1U << RPMSG_RECORD_UP | 1U << RPMSG_RECORD_DOWN |

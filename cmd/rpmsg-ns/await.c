@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/bus.h"
+#include "common/channel_text.h"
 #include "common/hint.h"
 #include "common/number.h"
 #include "common/reopen.h"

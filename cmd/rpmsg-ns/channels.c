@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The channels of a bus at one moment, and what they are called. */
+/* The channels of a bus at one moment. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/bus.h"
+#include "common/channel_text.h"
 #include "rpmsg-ns/ns.h"
 
 struct reading {
@@ -53,58 +54,6 @@ void channels_free(struct channel_table *table)
 	table->n = 0;
 }
 
-static bool is_held(const struct rpmsg_channel_status *st)
-{
-	return st->holder_kind != RPMSG_HOLDER_NONE && st->holder_kind != RPMSG_HOLDER_BUS;
-}
-
-bool channel_is_bound(const struct rpmsg_channel_status *st)
-{
-	return st->origin == RPMSG_CHANNEL_SERVICE ? st->announced && st->peer_seen : is_held(st);
-}
-
-const char *channel_state(const struct rpmsg_channel_status *st)
-{
-	if (st->origin == RPMSG_CHANNEL_STATIC)
-		return is_held(st) ? "static, bound" : "static";
-	if (st->origin == RPMSG_CHANNEL_SERVICE && !st->announced)
-		return "not announced yet";
-	if (channel_is_bound(st))
-		return "bound";
-	if (st->origin == RPMSG_CHANNEL_LEARNED && st->info.src != RPMSG_ADDR_ANY)
-		return "unbound";
-	return "announced, never bound";
-}
-
-static const char *holder_kind(enum rpmsg_holder_kind kind)
-{
-	switch (kind) {
-	case RPMSG_HOLDER_DRIVER:
-		return "driver";
-	case RPMSG_HOLDER_CLIENT:
-	case RPMSG_HOLDER_SELF:
-		return "client";
-	case RPMSG_HOLDER_BUS:
-		return "bus";
-	case RPMSG_HOLDER_NONE:
-		break;
-	}
-	return NULL;
-}
-
-static const char *origin_name(enum rpmsg_channel_origin origin)
-{
-	switch (origin) {
-	case RPMSG_CHANNEL_SERVICE:
-		return "service";
-	case RPMSG_CHANNEL_STATIC:
-		return "static";
-	case RPMSG_CHANNEL_LEARNED:
-		break;
-	}
-	return "learned";
-}
-
 int channel_print_json(struct format *fmt, const struct channel_row *row)
 {
 	const struct rpmsg_channel_status *st = &row->st;
@@ -112,15 +61,7 @@ int channel_print_json(struct format *fmt, const struct channel_row *row)
 
 	if (!obj)
 		return -ENOMEM;
-	format_json_string(obj, "service", st->info.name);
-	format_json_addr(obj, "src", st->info.src);
-	format_json_addr(obj, "dst", st->info.dst);
-	format_json_string(obj, "origin", origin_name(st->origin));
-	format_json_string(obj, "state", channel_state(st));
-	format_json_string(obj, "holder", holder_kind(st->holder_kind));
-	format_json_string(obj, "holder_name", st->holder);
-	if (st->holder_pid)
-		format_json_uint(obj, "holder_pid", (uint64_t)st->holder_pid);
+	channel_json(obj, st);
 	format_json_uint(obj, "tx", st->tx);
 	format_json_uint(obj, "rx", st->rx);
 	format_json_uint(obj, "mtu", st->mtu);

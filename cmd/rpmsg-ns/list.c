@@ -5,109 +5,48 @@
 #include <string.h>
 
 #include "common/bus.h"
+#include "common/channel_text.h"
+#include "common/grid.h"
 #include "common/kernel_driver.h"
 #include "common/output.h"
 #include "rpmsg-ns/ns.h"
 
-enum { BUS, NAME, SRC, DST, MTU, TX, RX, STATE, HOLDER, N_COLUMNS };
+enum { BUS, NAME }; /* the first column that is shown */
 
-#define CELL_SIZE 96
-#define GAP 2
-
-struct line {
-	char cell[N_COLUMNS][CELL_SIZE];
+static const struct grid_column columns[] = {
+	{"BUS", false}, {"NAME", false}, {"SRC", false},  {"DST", false}, {"MTU", true},
+	{"TX", true},   {"RX", true},    {"STATE", false}, {"HOLDER", false},
 };
 
-static const struct line header = {{
-	"BUS", "NAME", "SRC", "DST", "MTU", "TX", "RX", "STATE", "HOLDER",
-}};
-
-static void set_holder(char *cell, const struct rpmsg_channel_status *st)
-{
-	char holder[sizeof(st->holder) + 1];
-
-	format_printable(holder, sizeof(holder), st->holder, strlen(st->holder));
-	switch (st->holder_kind) {
-	case RPMSG_HOLDER_DRIVER:
-		snprintf(cell, CELL_SIZE, "driver %s", holder);
-		return;
-	case RPMSG_HOLDER_CLIENT:
-		snprintf(cell, CELL_SIZE, "pid %d (%s)", st->holder_pid, holder);
-		return;
-	case RPMSG_HOLDER_SELF:
-		snprintf(cell, CELL_SIZE, "this process");
-		return;
-	case RPMSG_HOLDER_BUS:
-		snprintf(cell, CELL_SIZE, "bus");
-		return;
-	case RPMSG_HOLDER_NONE:
-		snprintf(cell, CELL_SIZE, "nobody");
-	}
-}
-
-static void set_line(struct line *line, const struct channel_row *row)
+static void add_row(struct grid *grid, const struct channel_row *row)
 {
 	const struct rpmsg_channel_status *st = &row->st;
+	char addr[FORMAT_ADDR_SIZE], holder[HOLDER_TEXT_SIZE];
 
-	snprintf(line->cell[BUS], CELL_SIZE, "%s", row->bus);
-	format_printable(line->cell[NAME], CELL_SIZE, st->info.name, strlen(st->info.name));
-	format_addr(st->info.src, line->cell[SRC]);
-	format_addr(st->info.dst, line->cell[DST]);
+	grid_cell_text(grid, row->bus);
+	grid_cell_text(grid, st->info.name);
+	grid_cell(grid, "%s", format_addr(st->info.src, addr));
+	grid_cell(grid, "%s", format_addr(st->info.dst, addr));
 	if (st->mtu)
-		snprintf(line->cell[MTU], CELL_SIZE, "%" PRIu32, st->mtu);
+		grid_cell(grid, "%" PRIu32, st->mtu);
 	else
-		strcpy(line->cell[MTU], "?");
-	snprintf(line->cell[TX], CELL_SIZE, "%" PRIu64, st->tx);
-	snprintf(line->cell[RX], CELL_SIZE, "%" PRIu64, st->rx);
-	snprintf(line->cell[STATE], CELL_SIZE, "%s", channel_state(st));
-	set_holder(line->cell[HOLDER], st);
+		grid_cell(grid, "?");
+	grid_cell(grid, "%" PRIu64, st->tx);
+	grid_cell(grid, "%" PRIu64, st->rx);
+	grid_cell(grid, "%s", channel_state(st));
+	holder_text(st->holder_kind, st->holder_pid, st->holder, holder, sizeof(holder));
+	grid_cell(grid, "%s", holder);
 }
 
-static void widen(size_t width[N_COLUMNS], const struct line *line)
+static int print_table(struct format *fmt, const struct channel_table *table, size_t first)
 {
-	for (int i = 0; i < N_COLUMNS; i++) {
-		size_t len = strlen(line->cell[i]);
-
-		if (len > width[i])
-			width[i] = len;
-	}
-}
-
-static bool is_number(int column)
-{
-	return column == MTU || column == TX || column == RX;
-}
-
-static int print_line(struct format *fmt, const struct line *line, const size_t width[N_COLUMNS],
-		      int first)
-{
-	char text[N_COLUMNS * (CELL_SIZE + GAP) + 1], *end = text;
-
-	for (int i = first; i < N_COLUMNS; i++) {
-		int w = i == HOLDER ? 0 : (int)width[i];
-
-		end += sprintf(end, "%*s%*s", i > first ? GAP : 0, "", is_number(i) ? w : -w,
-			       line->cell[i]);
-	}
-	return format_line(fmt, text);
-}
-
-static int print_table(struct format *fmt, const struct channel_table *table, int first)
-{
-	size_t width[N_COLUMNS] = {0};
-	struct line line;
+	struct grid grid = {.column = columns, .n_columns = sizeof(columns) / sizeof(*columns)};
 	int err;
 
-	widen(width, &header);
-	for (size_t i = 0; i < table->n; i++) {
-		set_line(&line, &table->row[i]);
-		widen(width, &line);
-	}
-	err = print_line(fmt, &header, width, first);
-	for (size_t i = 0; i < table->n && !err; i++) {
-		set_line(&line, &table->row[i]);
-		err = print_line(fmt, &line, width, first);
-	}
+	for (size_t i = 0; i < table->n; i++)
+		add_row(&grid, &table->row[i]);
+	err = grid_print(&grid, fmt, "", first);
+	grid_free(&grid);
 	return err;
 }
 

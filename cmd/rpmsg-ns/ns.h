@@ -13,6 +13,9 @@ struct config {
 	size_t n_name;
 	uint32_t src; /* RPMSG_ADDR_ANY: not given */
 	bool only_new, gone, bound, hold, all, dry_run;
+	uint64_t count;      /* stats: rounds, 0: not given */
+	int64_t interval_ns; /* likewise */
+	bool openmetrics;
 	const char *sysroot, *table, *dmesg; /* or NULL */
 	struct ready ready;
 	int64_t deadline;
@@ -25,6 +28,7 @@ enum tool_exit run_announce(struct config *cfg); /* announce.c */
 enum tool_exit run_withdraw(struct config *cfg);
 enum tool_exit run_doctor(struct config *cfg);   /* doctor.c */
 enum tool_exit run_gc(struct config *cfg);       /* gc.c */
+enum tool_exit run_stats(struct config *cfg);    /* stats.c */
 
 /* ---- channels.c: what is on a bus at one moment ---- */
 
@@ -42,9 +46,6 @@ struct channel_table {
 enum tool_exit channels_read(struct rpmsg_bus *bus, struct channel_table *table);
 void channels_free(struct channel_table *table);
 
-/* Whether somebody uses it: our side's holder, or for a service of ours the other side. */
-bool channel_is_bound(const struct rpmsg_channel_status *st);
-const char *channel_state(const struct rpmsg_channel_status *st);
 /* {"type":"channel",...}, one line; -errno. */
 int channel_print_json(struct format *fmt, const struct channel_row *row);
 
