@@ -42,5 +42,5 @@ grep -q demo-echo "$room/detail"
 
 cat <<EOF
 
-Try next: PATH=${build#"$top"/}/bin:\$PATH; rpmsg-listen -R -n demo-echo --echo -q & rpmsg-send -n demo-echo --ping
+Try next: PATH=${build#"$top"/}/bin:\$PATH; rpmsg-listen -R -n demo-echo --echo -q & rpmsg-send -n demo-echo --ping & rpmsg-top
 EOF

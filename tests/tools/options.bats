@@ -5,7 +5,7 @@
 load ../lib/common
 load ../lib/completion
 
-TOOLS="rpmsg-send rpmsg-listen rpmsg-ns rpmsgd rpmsg-extcap"
+TOOLS="rpmsg-send rpmsg-listen rpmsg-ns rpmsg-top rpmsgd rpmsg-extcap"
 
 # Each of these prints the long options of a tool, one a line, sorted.
 
@@ -129,10 +129,12 @@ blocks()
 		in_block { print > ("block." n) }'
 }
 
-# run_examples PAGE: each block of commands by itself, in a folder and RPMSG_DIR of its own
+# run_examples PAGE [CMD...]: each block of commands by itself, in a folder and RPMSG_DIR of its
+# own, by bash or what CMD says
 run_examples()
 {
-	local block n=0 top=$PWD
+	local block n=0 top=$PWD shell=("${@:2}")
+	[[ $# -gt 1 ]] || shell=(bash)
 	blocks "$TOP/man/$1"
 	for block in block.*; do
 		grep -q '^\$ ' "$block" || continue
@@ -150,7 +152,7 @@ run_examples()
 			export RPMSG_DIR=$PWD/rpmsg
 			# a bus that is served, unless the page is about serving
 			[[ $1 == rpmsgd.8 ]] || rpmsgd -D rpmsg0=loop
-			start bash script
+			start "${shell[@]}" script
 			code=0
 			waited "$started" || code=$?
 			cat "$started_err"
@@ -175,6 +177,68 @@ run_examples()
 
 @test "the examples of rpmsg-ns(1) work" {
 	run_examples rpmsg-ns.1
+}
+
+# on_terminal SCRIPT: as if it were typed
+on_terminal()
+{
+	env TERM=xterm LC_ALL=C.UTF-8 script -qec "bash $1" /dev/null
+}
+
+@test "the examples of rpmsg-top(1) work, on a terminal" {
+	run_examples rpmsg-top.1 on_terminal
+}
+
+@test "the page of rpmsg-top(1) and completion have its columns" {
+	run -64 rpmsg-top --batch --sort=none
+	sed -nE 's/.* is none of (.*)/\1/p' <<<"$output" | tr -d ' ' | tr , '\n' | sort >columns
+	assert [ "$(wc -l <columns)" -ge 10 ]
+	sed -n '/^\.Ss The table/,/^\.Ss /s/^\.Pq Cm //p' "$TOP/man/rpmsg-top.1" | tr -d ' ' | tr , '\n' | sort >page
+	diff --label --sort --label page columns page
+	run offers rpmsg-top --sort = ''
+	diff --label --sort --label completion columns <(sort <<<"$output")
+}
+
+@test "the page of rpmsg-top(1) has its findings" {
+	sed -nE 's/^\tADVICE_([A-Z_]+),.*/\1/p' "$TOP/cmd/rpmsg-top/advice.h" | tr A-Z_ a-z- | sort >findings
+	assert [ "$(wc -l <findings)" -ge 10 ]
+	sed -nE '/^\.Sh FINDINGS/,/^\.El/s/^\.It Cm //p' "$TOP/man/rpmsg-top.1" | sort >page
+	diff --label program --label page findings page
+}
+
+@test "the page of rpmsg-top(1) has the fields of its JSON" {
+	local key
+	serve
+	start rpmsg-listen -R -n demo-echo
+	wait_for rpmsg-ns wait demo-echo
+	rpmsg-send -d 0x99 lost
+	start rpmsg-listen -n demo-echo
+	wait_for rpmsg-ns wait --bound demo-echo
+	rpmsg-top --batch -j -c 2 -i 0.1 >rounds
+	jq -r '.. | objects | keys[]' rounds | grep -v '^[0-9]' | sort -u >keys
+	assert [ "$(wc -l <keys)" -ge 60 ]
+	while read -r key; do
+		[[ $key == type ]] || grep -qwFe "$key" "$TOP/man/rpmsg-top.1" || fail "the page has no $key"
+	done <keys
+}
+
+on_screen() { tmux -S screen capture-pane -p | grep -qF "$1"; }
+
+@test "the page of rpmsg-top(1) has the keys of its help" {
+	local key
+	serve
+	LC_ALL=C.UTF-8 tmux -S screen -f /dev/null new-session -d -x 100 -y 50 rpmsg-top
+	wait_for on_screen rpmsg0
+	tmux -S screen send-keys h
+	wait_for on_screen Reading
+	tmux -S screen capture-pane -p >help
+	tmux -S screen kill-server
+	sed -nE '/^Moving/,/^Reading/s/^  (.{16}).*/\1/p' help | tr -s ' ' '\n' | grep -v -e '^$' -e mouse >keys
+	assert [ "$(wc -l <keys)" -ge 30 ]
+	sed -nE 's/^\.(It )?Ic //p' "$TOP/man/rpmsg-top.1" | sed 's/\\e/\\/g; s/\\&//g' | tr -s ' ' '\n' >page
+	while read -r key; do
+		grep -qxFe "$key" page || fail "the page has no key $key"
+	done <keys
 }
 
 @test "the examples of rpmsg-extcap(1) work" {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-function __rpmsg_complete_common -a tool -d 'The options that rpmsg-send, rpmsg-listen and rpmsg-ns share'
+function __rpmsg_complete_common -a tool -d 'The options that rpmsg-send, rpmsg-listen, rpmsg-ns and rpmsg-top share'
     complete -c $tool -f
     complete -c $tool -s b -l bus -x -a '(__rpmsg_buses)' -d 'The bus'
     complete -c $tool -s R -l remote -d 'Act on the remote side'

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Numbers and times that fit a narrow column. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "rpmsg-top/table.h"
+
+#define NS_PER_S UINT64_C(1000000000)
+
+void short_number(double n, char *text, size_t size)
+{
+	static const char *const unit[] = {"", "k", "M", "G", "T", "P", "E"};
+	size_t i = 0;
+
+	if (!(n > 0))
+		n = 0;
+	if (n > 9e20)
+		n = 9e20;
+	if (n < 1000 && n == (double)(unsigned)n) {
+		snprintf(text, size, "%u", (unsigned)n);
+		return;
+	}
+	for (; n >= 999.5; n /= 1000)
+		i++;
+	snprintf(text, size, n < 99.95 ? "%.1f%s" : "%.0f%s", n, unit[i]);
+}
+
+void short_time(uint64_t ns, char *text, size_t size)
+{
+	uint64_t s = ns / NS_PER_S;
+
+	if (s < 1)
+		snprintf(text, size, "now");
+	else if (s < 60)
+		snprintf(text, size, "%" PRIu64 " s", s);
+	else if (s < 3600)
+		snprintf(text, size, "%" PRIu64 " min", s / 60);
+	else if (s < 86400)
+		snprintf(text, size, "%" PRIu64 " h", s / 3600);
+	else
+		snprintf(text, size, "%" PRIu64 " d", s / 86400);
+}
