@@ -675,7 +675,10 @@ RPMSG_API int rpmsg_endpoint_get_stats(struct rpmsg_endpoint *ept, struct rpmsg_
  * library does not see, to its counts; more's flows do not count. Safe from several threads.
  */
 RPMSG_API void rpmsg_endpoint_count(struct rpmsg_endpoint *ept, const struct rpmsg_counts *more);
-/* Transmit buffers free now: what rpmsg_bus_info has, for less; 0 while down, or not known. */
+/*
+ * Transmit buffers free now: what rpmsg_bus_info has, for less; 0 while down, or not known. For who
+ * has something to send: that there was none is counted (rpmsg_ring_stats.full).
+ */
 RPMSG_API uint32_t rpmsg_bus_tx_free(struct rpmsg_bus *bus);
 
 /* ---- the kernel's buses: what the dead left ---- */

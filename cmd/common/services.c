@@ -134,39 +134,41 @@ static enum rpmsg_side other(enum rpmsg_side side)
 	return side == RPMSG_SIDE_HOST ? RPMSG_SIDE_REMOTE : RPMSG_SIDE_HOST;
 }
 
+/* Where senders are not known who was meant tells the service. */
+int services_learn_channel(struct services *s, const char *bus_name,
+			   const struct rpmsg_bus_info *info,
+			   const struct rpmsg_channel_status *st)
+{
+	bool own_src = info->fixed_dst || st->origin != RPMSG_CHANNEL_LEARNED;
+	int err = 0;
+
+	if (st->origin != RPMSG_CHANNEL_SERVICE && st->info.dst != RPMSG_ADDR_ANY)
+		err = services_learn_address(s, bus_name, other(info->side), st->info.dst,
+					     st->info.name);
+	if (!err && own_src && st->info.src != RPMSG_ADDR_ANY)
+		err = services_learn_address(s, bus_name, info->side, st->info.src, st->info.name);
+	return err;
+}
+
 struct learn {
 	struct services *services;
 	const char *bus_name;
-	enum rpmsg_side side; /* ours */
-	bool own_src;         /* senders are not known: who was meant tells the service */
+	struct rpmsg_bus_info info;
 };
 
 static int learn_channel(const struct rpmsg_channel_status *st, void *arg)
 {
 	struct learn *l = arg;
-	int err = 0;
 
-	if (st->origin != RPMSG_CHANNEL_SERVICE && st->info.dst != RPMSG_ADDR_ANY)
-		err = services_learn_address(l->services, l->bus_name, other(l->side), st->info.dst,
-					     st->info.name);
-	if (!err && (l->own_src || st->origin != RPMSG_CHANNEL_LEARNED) &&
-	    st->info.src != RPMSG_ADDR_ANY)
-		err = services_learn_address(l->services, l->bus_name, l->side, st->info.src,
-					     st->info.name);
-	return err;
+	return services_learn_channel(l->services, l->bus_name, &l->info, st);
 }
 
 int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bus_name)
 {
-	struct rpmsg_bus_info info = {.size = sizeof(info)};
-	struct learn l = {.services = s, .bus_name = bus_name};
-	int err = rpmsg_bus_get_info(bus, &info);
+	struct learn l = {.services = s, .bus_name = bus_name, .info.size = sizeof(l.info)};
+	int err = rpmsg_bus_get_info(bus, &l.info);
 
-	if (err)
-		return err;
-	l.side = info.side;
-	l.own_src = info.fixed_dst;
-	return rpmsg_bus_for_each_channel(bus, learn_channel, &l);
+	return err ? err : rpmsg_bus_for_each_channel(bus, learn_channel, &l);
 }
 
 static bool read_event(const struct rpmsg_record *event, struct announcement *a)

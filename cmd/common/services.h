@@ -16,6 +16,10 @@ void services_free(struct services *s);
 
 /* Learns the channels that are there now; -errno. */
 int services_learn_bus(struct services *s, struct rpmsg_bus *bus, const char *bus_name);
+/* The same of one channel of the bus that info is about. */
+int services_learn_channel(struct services *s, const char *bus_name,
+			   const struct rpmsg_bus_info *info,
+			   const struct rpmsg_channel_status *channel);
 /* Learns that addr, an address of side, belongs to a service; -ENOMEM. */
 int services_learn_address(struct services *s, const char *bus, enum rpmsg_side side,
 			   uint32_t addr, const char *name);

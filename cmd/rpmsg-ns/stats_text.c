@@ -8,12 +8,11 @@
 
 #include "common/channel_text.h"
 #include "common/grid.h"
+#include "common/short_text.h"
 #include "common/stats_json.h"
 #include "rpmsg-ns/stats.h"
 
-#define NS_PER_S UINT64_C(1000000000)
 #define LINE_SIZE 1024
-#define TIME_SIZE 32
 
 /* What is printed of a side, until a line fails. */
 struct report {
@@ -38,34 +37,12 @@ static void line(struct report *r, const char *fmt, ...)
 	r->err = format_line(r->fmt, text);
 }
 
-/* "0.3 s", "59.9 s", "12 min", "5 h", "3 d" */
-static const char *time_text(uint64_t ns, char text[TIME_SIZE])
-{
-	uint64_t s = ns / NS_PER_S;
-
-	if (s < 60)
-		snprintf(text, TIME_SIZE, "%" PRIu64 ".%" PRIu64 " s", s,
-			 ns % NS_PER_S / (NS_PER_S / 10));
-	else if (s < 3600)
-		snprintf(text, TIME_SIZE, "%" PRIu64 " min", s / 60);
-	else if (s < 48 * 3600)
-		snprintf(text, TIME_SIZE, "%" PRIu64 " h", s / 3600);
-	else
-		snprintf(text, TIME_SIZE, "%" PRIu64 " d", s / 86400);
-	return text;
-}
-
 /* How long ago, "-" for never. */
-static const char *ago_text(const struct report *r, uint64_t last_ns, char text[TIME_SIZE])
+static const char *ago_text(const struct report *r, uint64_t last_ns, char text[SHORT_TEXT_SIZE])
 {
 	if (!last_ns)
 		return "-";
-	return time_text(r->s->clock_ns > last_ns ? r->s->clock_ns - last_ns : 0, text);
-}
-
-static const char *plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
+	return short_duration(r->s->clock_ns > last_ns ? r->s->clock_ns - last_ns : 0, text);
 }
 
 /* ---- the head ---- */
@@ -74,14 +51,14 @@ static void print_link(struct report *r)
 {
 	const struct rpmsg_bus_info *info = &r->side->info;
 	const struct rpmsg_stats *stats = &r->side->stats;
-	char features[80], counted[TIME_SIZE];
+	char features[80], counted[SHORT_TEXT_SIZE];
 
 	stats_features(info->features, features, sizeof(features));
 	line(r, "%s %s: %s, generation %" PRIu32 "%s%s", r->s->bus, stats_side(info->side),
 	     info->up ? "up" : "down", info->generation, *features ? ", " : "", features);
 	line(r, "  counted       for %s, %" PRIu32 " channel%s, %" PRIu32 " endpoint%s",
-	     time_text(stats->time_ns - stats->since_ns, counted), stats->n_channels,
-	     plural(stats->n_channels), stats->n_endpoints, plural(stats->n_endpoints));
+	     short_duration(stats->time_ns - stats->since_ns, counted), stats->n_channels,
+	     plural_s(stats->n_channels), stats->n_endpoints, plural_s(stats->n_endpoints));
 	if (info->mtu_tx || info->mtu_rx)
 		line(r, "  longest       %" PRIu32 " bytes sent, %" PRIu32 " received",
 		     info->mtu_tx, info->mtu_rx);
@@ -89,29 +66,30 @@ static void print_link(struct report *r)
 
 static void print_ring(struct report *r, const char *name, const struct rpmsg_ring_stats *ring)
 {
-	char oldest[TIME_SIZE], full[TIME_SIZE], holder[sizeof(ring->holder)], who[160] = "";
+	char oldest[SHORT_TEXT_SIZE], full[SHORT_TEXT_SIZE];
+	char holder[sizeof(ring->holder)], who[160] = "";
 
 	if (!ring->size)
 		return;
 	format_printable(holder, sizeof(holder), ring->holder, strlen(ring->holder));
 	if (ring->oldest_ns)
 		snprintf(who, sizeof(who), ", the oldest for %s%s%s",
-			 time_text(ring->oldest_ns, oldest), *holder ? " by " : "", holder);
+			 short_duration(ring->oldest_ns, oldest), *holder ? " by " : "", holder);
 	line(r, "  %s       %" PRIu32 " buffers: %" PRIu32 " free, %" PRIu32 " in flight, %" PRIu32
 	     " held%s", name, ring->size, ring->free, ring->in_flight, ring->held, who);
 	line(r, "                kicks: %" PRIu64 " sent, %" PRIu64 " suppressed, %" PRIu64
 	     " woke us; full %" PRIu64 " time%s, for %s", ring->kicks, ring->suppressed,
-	     ring->wakeups, ring->full, plural(ring->full), time_text(ring->full_ns, full));
+	     ring->wakeups, ring->full, plural_s(ring->full), short_duration(ring->full_ns, full));
 }
 
 static void print_flow(struct report *r, const char *name, const struct rpmsg_flow *flow)
 {
-	char ago[TIME_SIZE], last[TIME_SIZE + 20] = "";
+	char ago[SHORT_TEXT_SIZE], last[SHORT_TEXT_SIZE + 20] = "";
 
 	if (flow->last_ns)
 		snprintf(last, sizeof(last), ", the last %s ago", ago_text(r, flow->last_ns, ago));
 	line(r, "  %s      %" PRIu64 " message%s, %" PRIu64 " byte%s%s", name, flow->messages,
-	     plural(flow->messages), flow->bytes, plural(flow->bytes), last);
+	     plural_s(flow->messages), flow->bytes, plural_s(flow->bytes), last);
 }
 
 static const char *errors_text(const struct rpmsg_counts *counts, char text[LINE_SIZE])
@@ -128,11 +106,11 @@ static const char *errors_text(const struct rpmsg_counts *counts, char text[LINE
 
 static void print_trouble(struct report *r, const struct rpmsg_counts *counts)
 {
-	char errors[LINE_SIZE], waited[TIME_SIZE];
+	char errors[LINE_SIZE], waited[SHORT_TEXT_SIZE];
 
 	line(r, "  failed sends  %s", errors_text(counts, errors));
 	line(r, "  waits         %" PRIu64 " send%s waited for a buffer, %s in all", counts->waits,
-	     plural(counts->waits), time_text(counts->wait_ns, waited));
+	     plural_s(counts->waits), short_duration(counts->wait_ns, waited));
 }
 
 static void print_head(struct report *r)
@@ -162,7 +140,7 @@ static const struct grid_column columns[] = {
 static void add_counts(struct report *r, struct grid *grid, const struct rpmsg_counts *c)
 {
 	uint64_t last = c->tx.last_ns > c->rx.last_ns ? c->tx.last_ns : c->rx.last_ns;
-	char ago[TIME_SIZE];
+	char ago[SHORT_TEXT_SIZE];
 
 	grid_cell(grid, "%" PRIu64, c->tx.messages);
 	grid_cell(grid, "%" PRIu64, c->tx.bytes);
@@ -184,10 +162,10 @@ static void add_address(struct grid *grid, uint32_t addr)
 /* "3", or "3 for 12.0 s" if somebody is to blame. */
 static void add_number_since(struct grid *grid, uint32_t n, uint64_t ns)
 {
-	char text[TIME_SIZE];
+	char text[SHORT_TEXT_SIZE];
 
 	if (n && ns)
-		grid_cell(grid, "%" PRIu32 " for %s", n, time_text(ns, text));
+		grid_cell(grid, "%" PRIu32 " for %s", n, short_duration(ns, text));
 	else
 		grid_cell(grid, "%" PRIu32, n);
 }
@@ -330,7 +308,7 @@ static void print_strays(struct report *r)
 	struct grid grid = {.column = stray_columns,
 			    .n_columns = sizeof(stray_columns) / sizeof(*stray_columns)};
 	const struct rpmsg_stats *stats = &r->side->stats;
-	char ago[TIME_SIZE];
+	char ago[SHORT_TEXT_SIZE];
 
 	if (r->err || !stats->n_strays || r->cfg->n_name)
 		return;

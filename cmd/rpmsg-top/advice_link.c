@@ -114,7 +114,7 @@ static void say_ns_refused(struct finder *f)
 	if (n)
 		finder_say(f, level, ADVICE_NS_REFUSED, "%" PRIu64 " name service message%s "
 			   "refused%s: malformed, announced twice, or destroyed and not there; the "
-			   "event says which", n, finder_s(n), when);
+			   "event says which", n, plural_s(n), when);
 }
 
 void find_refused(struct finder *f)

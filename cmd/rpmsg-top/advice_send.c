@@ -25,7 +25,7 @@ static void say_stray(struct finder *f, const struct rpmsg_stray *s, const char 
 	format_addr(s->src, src);
 	format_addr(s->dst, dst);
 	finder_say(f, level, ADVICE_NO_RECIPIENT, "%" PRIu64 " message%s (%" PRIu64 " bytes) from "
-		   "%s to %s lost%s: nobody has %s here%s", s->messages, finder_s(s->messages),
+		   "%s to %s lost%s: nobody has %s here%s", s->messages, plural_s(s->messages),
 		   s->bytes, src, dst, when, dst, more);
 }
 
@@ -46,7 +46,7 @@ static void find_strays(struct finder *f)
 		return;
 	level = finder_level(f, ADVICE_ALARM, &f->recent->grew_ns[RECENT_NO_RECIPIENT], 1, when);
 	finder_say(f, level, ADVICE_NO_RECIPIENT, "%" PRIu64 " message%s to addresses that nobody "
-		   "has%s", st->no_recipient, finder_s(st->no_recipient), when);
+		   "has%s", st->no_recipient, plural_s(st->no_recipient), when);
 }
 
 /* ---- buffers ---- */
@@ -119,8 +119,8 @@ static void say_no_buffer(struct finder *f)
 			 errors[RPMSG_ERROR_TIMEOUT]);
 	finder_say(f, level, ADVICE_NO_BUFFER, "%" PRIu64 " send%s found no transmit "
 		   "buffer%s%s%s%s; the ring was full %" PRIu64 " time%s, %.1f s in all", n,
-		   finder_s(n), gave_up, when, most ? ", most from " : "",
-		   most ? finder_who(most, who) : "", tx->full, finder_s(tx->full),
+		   plural_s(n), gave_up, when, most ? ", most from " : "",
+		   most ? finder_who(most, who) : "", tx->full, plural_s(tx->full),
 		   (double)tx->full_ns / 1e9);
 }
 
@@ -146,7 +146,7 @@ static void say_not_read(struct finder *f)
 	short_time(most->queued_ns, since, sizeof(since));
 	finder_say(f, ADVICE_WARNING, ADVICE_NOT_READ, "%s has read nothing for %s: %" PRIu32
 		   " message%s waiting, %" PRIu32 " of them in the ring; in the end they are "
-		   "dropped", finder_who(most, who), since, most->queued, finder_s(most->queued),
+		   "dropped", finder_who(most, who), since, most->queued, plural_s(most->queued),
 		   most->held);
 }
 
@@ -161,7 +161,7 @@ static void say_dropped(struct finder *f)
 	if (!n)
 		return;
 	finder_say(f, level, ADVICE_NOT_READ, "%" PRIu64 " message%s dropped%s: not read in time "
-		   "by the program that has the address%s%s", n, finder_s(n), when,
+		   "by the program that has the address%s%s", n, plural_s(n), when,
 		   most ? ", most by " : "", most ? finder_who(most, who) : "");
 }
 
@@ -184,7 +184,7 @@ static void say_waiting(struct finder *f)
 	short_time(longest->waiting_ns, since, sizeof(since));
 	finder_say(f, ADVICE_WARNING, ADVICE_WAITING, "%" PRIu64 " sender%s waiting for a transmit "
 		   "buffer, longest %s, for %s (rpmsg_send() gives up after 15 s unless told "
-		   "otherwise)", n, finder_s(n), finder_who(longest, who), since);
+		   "otherwise)", n, plural_s(n), finder_who(longest, who), since);
 }
 
 /* ---- sends that failed ---- */
@@ -207,7 +207,7 @@ static void say_too_long(struct finder *f)
 		return;
 	finder_say(f, level, ADVICE_TOO_LONG, "%" PRIu64 " send%s too long%s: at most %" PRIu32
 		   " bytes can be sent and %" PRIu32 " received (a buffer less 16 of header)%s%s",
-		   n, finder_s(n), when, info->mtu_tx, info->mtu_rx, most ? "; most from " : "",
+		   n, plural_s(n), when, info->mtu_tx, info->mtu_rx, most ? "; most from " : "",
 		   most ? finder_who(most, who) : "");
 }
 
@@ -241,7 +241,7 @@ static void say_errors(struct finder *f)
 		return;
 	level = finder_level(f, ADVICE_WARNING, grew, sizeof(grew) / sizeof(*grew), when);
 	finder_say(f, level, ADVICE_SEND_ERRORS, "%" PRIu64 " send%s failed%s: %s", sum,
-		   finder_s(sum), when, text);
+		   plural_s(sum), when, text);
 }
 
 void find_sends(struct finder *f)

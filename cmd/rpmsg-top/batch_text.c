@@ -48,7 +48,7 @@ static int print_advice(struct batch *b, size_t bus)
 /* "; ring of 256: 200 free, 56 in flight, 0 held, the oldest for 12 s by pid 7 (x)" */
 static void put_ring(const struct rpmsg_ring_stats *ring, char *text, size_t size)
 {
-	char holder[sizeof(ring->holder)], time[16];
+	char holder[sizeof(ring->holder)], time[SHORT_TEXT_SIZE];
 	int n;
 
 	if (!ring->size) {
@@ -59,11 +59,10 @@ static void put_ring(const struct rpmsg_ring_stats *ring, char *text, size_t siz
 		     ring->free, ring->in_flight, ring->held);
 	if (n < 0 || (size_t)n >= size || !ring->oldest_ns)
 		return;
-	short_time(ring->oldest_ns, time, sizeof(time));
 	format_printable(holder, sizeof(holder), ring->holder,
 			 strnlen(ring->holder, sizeof(ring->holder)));
 	snprintf(text + n, size - (size_t)n, ", the oldest for %s%s%s",
-		 strcmp(time, "now") ? time : "less than 1 s", *holder ? " by " : "", holder);
+		 short_duration(ring->oldest_ns, time), *holder ? " by " : "", holder);
 }
 
 static int print_flow(struct batch *b, const char *what, const struct rpmsg_flow *flow,
@@ -77,8 +76,9 @@ static int print_flow(struct batch *b, const char *what, const struct rpmsg_flow
 		short_number(bytes, n, sizeof(n));
 	}
 	put_ring(ring, ring_text, sizeof(ring_text));
-	snprintf(line, sizeof(line), "  %s %s msg/s, %s B/s; %" PRIu64 " messages, %" PRIu64
-		 " bytes%s", what, m, n, flow->messages, flow->bytes, ring_text);
+	snprintf(line, sizeof(line), "  %s %s msg/s, %s B/s; %" PRIu64 " message%s, %" PRIu64
+		 " byte%s%s", what, m, n, flow->messages, plural_s(flow->messages), flow->bytes,
+		 plural_s(flow->bytes), ring_text);
 	return format_line(&b->format, line);
 }
 
@@ -94,10 +94,11 @@ static int print_link(struct batch *b, const struct bus_row *bus, int s)
 		snprintf(generation, sizeof(generation), ", generation %u", info->generation);
 	if (info->mtu_tx || info->mtu_rx)
 		snprintf(mtu, sizeof(mtu), ", MTU %u out %u in", info->mtu_tx, info->mtu_rx);
-	snprintf(line, sizeof(line), "%s %s: %s%s%s%s%s, %u channels, %u endpoints",
+	snprintf(line, sizeof(line), "%s %s: %s%s%s%s%s, %u channel%s, %u endpoint%s",
 		 bus->bus.name, stats_side(s ? RPMSG_SIDE_REMOTE : RPMSG_SIDE_HOST),
 		 info->up ? "up" : "down", generation, *features ? ", " : "", features, mtu,
-		 st->n_channels, st->n_endpoints);
+		 st->n_channels, plural_s(st->n_channels), st->n_endpoints,
+		 plural_s(st->n_endpoints));
 	return format_line(&b->format, line);
 }
 
@@ -128,12 +129,12 @@ static int print_fault(struct batch *b, const struct source_bus *bus, const char
 static int print_bus(struct batch *b, size_t i)
 {
 	const struct bus_row *bus = table_bus(b->table, i);
-	char time[16];
+	char time[SHORT_TEXT_SIZE];
 	int err = 0;
 
-	short_time(bus->bus.silent_ns, time, sizeof(time));
 	if (bus->bus.silent_ns)
-		err = print_fault(b, &bus->bus, "no answer for ", time);
+		err = print_fault(b, &bus->bus, "no answer for ",
+				  short_duration(bus->bus.silent_ns, time));
 	if (!bus->bus.there && !err)
 		err = print_fault(b, &bus->bus, "not there: ", bus->bus.why);
 	if (!b->fresh[i] || err)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/format.h"
+
 #define NS_PER_S UINT64_C(1000000000)
 #define TEXT_MAX 512
 
@@ -56,6 +58,16 @@ int pen_room(const struct pen *p)
 	return p->end > p->x ? p->end - p->x : 0;
 }
 
+/* Whoever chose the text, the terminal gets printable ASCII. Its length. */
+static int say(char text[TEXT_MAX], const char *fmt, va_list args)
+{
+	char raw[TEXT_MAX];
+
+	vsnprintf(raw, sizeof(raw), fmt, args);
+	format_printable(text, TEXT_MAX, raw, strlen(raw));
+	return (int)strlen(text);
+}
+
 static void put(struct pen *p, enum style style, const char *text, int n)
 {
 	attrset((int)attributes(p->v, style));
@@ -70,9 +82,8 @@ void pen_put(struct pen *p, enum style style, const char *fmt, ...)
 	int n;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	n = say(text, fmt, args);
 	va_end(args);
-	n = (int)strlen(text);
 	put(p, style, text, n < pen_room(p) ? n : pen_room(p));
 }
 
@@ -83,9 +94,8 @@ bool pen_try(struct pen *p, enum style style, const char *fmt, ...)
 	int n;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	n = say(text, fmt, args);
 	va_end(args);
-	n = (int)strlen(text);
 	if (n > pen_room(p))
 		return false;
 	put(p, style, text, n);
@@ -99,6 +109,11 @@ static void repeat(struct pen *p, enum style style, const char *glyph, int n)
 	move(p->y, p->x);
 	for (; n > 0 && p->x < p->end; n--, p->x++)
 		addstr(glyph);
+}
+
+void pen_glyph(struct pen *p, enum style style, const char *glyph)
+{
+	repeat(p, style, glyph, 1);
 }
 
 void pen_to(struct pen *p, enum style style, int x)
@@ -150,7 +165,7 @@ void pen_bar(struct pen *p, enum style style, int width, double share, double he
 	repeat(p, style, utf8 ? "█" : "|", n);
 	if (full % 8 && p->x < end && n >= 0)
 		repeat(p, style, utf8 ? blocks[full % 8] : "|", 1);
-	repeat(p, STYLE_PLAIN, " ", end - p->x);
+	repeat(p, style, " ", end - p->x);
 }
 
 void pen_spark(struct pen *p, enum style style, const float *value, size_t n, int width,

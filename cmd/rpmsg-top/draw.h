@@ -31,11 +31,13 @@ struct pen {
 
 struct pen pen_at(const struct view *v, int y, int x, int width);
 int pen_room(const struct pen *p);
-/* As much of it as there is room for; or all of it or nothing. */
+/* As much of it as there is room for; or all of it or nothing. What is not printable is ".". */
 void pen_put(struct pen *p, enum style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool pen_try(struct pen *p, enum style style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* One that is a column wide. */
+void pen_glyph(struct pen *p, enum style style, const char *glyph);
 /* Blanks, or a line, up to x, or to the end. */
 void pen_to(struct pen *p, enum style style, int x);
 void pen_rest(struct pen *p, enum style style);

@@ -37,8 +37,9 @@ static void write_flow(struct sheet *s, const char *word, const struct rpmsg_flo
 		short_number(messages, rate, sizeof(rate));
 		short_number(bytes, byte_rate, sizeof(byte_rate));
 	}
-	sheet_text(s, STYLE_PLAIN, "%-9s %" PRIu64 " messages  %" PRIu64 " bytes  %s msg/s  %s B/s"
-		   "  last %s", word, flow->messages, flow->bytes, rate, byte_rate, last);
+	sheet_text(s, STYLE_PLAIN, "%-9s %" PRIu64 " message%s  %" PRIu64 " byte%s  %s msg/s  "
+		   "%s B/s  last %s", word, flow->messages, plural_s(flow->messages), flow->bytes,
+		   plural_s(flow->bytes), rate, byte_rate, last);
 }
 
 static void write_flows(struct sheet *s, const struct row *row, const struct bus_row *bus)
@@ -49,24 +50,26 @@ static void write_flows(struct sheet *s, const struct row *row, const struct bus
 	write_flow(s, "received", &c->rx, bus, row->rates.rx_messages, row->rates.rx_bytes);
 }
 
-static void write_pile(struct sheet *s, const char *word, uint32_t n, uint64_t ns, const char *what)
+static void write_pile(struct sheet *s, const char *word, uint32_t n, uint64_t ns,
+		       const char *what, const char *how)
 {
 	enum style style = n ? STYLE_WARNING : STYLE_PLAIN;
 
 	if (ns)
-		sheet_text(s, style, "%-9s %" PRIu32 " %s, for %.1f s", word, n, what,
-			   (double)ns / NS_PER_S);
+		sheet_text(s, style, "%-9s %" PRIu32 " %s%s %s, for %.1f s", word, n, what,
+			   plural_s(n), how, (double)ns / NS_PER_S);
 	else
-		sheet_text(s, style, "%-9s %" PRIu32 " %s", word, n, what);
+		sheet_text(s, style, "%-9s %" PRIu32 " %s%s %s", word, n, what, plural_s(n), how);
 }
 
 static void write_waits(struct sheet *s, const struct rpmsg_endpoint_stats *st)
 {
-	sheet_text(s, STYLE_PLAIN, "waits     %" PRIu64 " sends waited for a buffer, %.3f s in all",
-		   st->counts.waits, (double)st->counts.wait_ns / NS_PER_S);
-	write_pile(s, "waiting", st->waiting, st->waiting_ns, "senders wait for a buffer");
-	write_pile(s, "queued", st->queued, st->queued_ns, "messages not read");
-	write_pile(s, "held", st->held, st->held_ns, "buffers of the ring not given back");
+	sheet_text(s, STYLE_PLAIN, "waits     %" PRIu64 " send%s waited for a buffer, %.3f s in all",
+		   st->counts.waits, plural_s(st->counts.waits),
+		   (double)st->counts.wait_ns / NS_PER_S);
+	write_pile(s, "waiting", st->waiting, st->waiting_ns, "sender", "without a buffer");
+	write_pile(s, "queued", st->queued, st->queued_ns, "message", "not read");
+	write_pile(s, "held", st->held, st->held_ns, "buffer", "of the ring not given back");
 }
 
 static void write_errors(struct sheet *s, const struct rpmsg_counts *c)
@@ -79,7 +82,8 @@ static void write_errors(struct sheet *s, const struct rpmsg_counts *c)
 				      stats_error((enum rpmsg_send_error)i), c->errors[i]);
 	sheet_text(s, counts_errors(c) ? STYLE_ALARM : STYLE_PLAIN, "errors    %s", text);
 	sheet_text(s, c->dropped ? STYLE_ALARM : STYLE_PLAIN,
-		   "dropped   %" PRIu64 " messages, because its program did not read", c->dropped);
+		   "dropped   %" PRIu64 " message%s, because its program did not read", c->dropped,
+		   plural_s(c->dropped));
 }
 
 /* ---- sizes ---- */

@@ -56,11 +56,10 @@ static void draw_prompt(const struct view *v, struct pen *p)
 	move(p->y, p->end - (int)room - 1 + (int)(prompt->at - from));
 }
 
-static void draw_capture(const struct view *v, struct pen *p, const char *path, uint64_t n)
+static void draw_capture(struct pen *p, const char *path, uint64_t n)
 {
-	(void)v;
 	pen_put(p, STYLE_ALARM, "writing");
-	pen_put(p, STYLE_PLAIN, " %s: %" PRIu64 " records ", path, n);
+	pen_put(p, STYLE_PLAIN, " %s: %" PRIu64 " record%s ", path, n, plural_s(n));
 }
 
 static const struct hint *hints(const struct view *v)
@@ -87,7 +86,7 @@ void draw_foot(const struct view *v, const struct layout *lay)
 		return;
 	}
 	if (path)
-		draw_capture(v, &p, path, n);
+		draw_capture(&p, path, n);
 	if (*v->filter)
 		pen_put(&p, STYLE_TAGGED, "filter: %s  ", v->filter);
 	draw_hints(&p, hints(v));

@@ -30,7 +30,8 @@ static void draw_title(const struct view *v, int y, int columns, enum pane pane,
 	if (v->tail[pane].scroll)
 		pen_put(&p, style, "(%zu newer below) ", v->tail[pane].scroll);
 	if (missing)
-		pen_put(&p, STYLE_WARNING, "(%" PRIu64 " records missed) ", missing);
+		pen_put(&p, STYLE_WARNING, "(%" PRIu64 " record%s missed) ", missing,
+			plural_s(missing));
 	pen_line(&p, style);
 }
 
@@ -134,7 +135,8 @@ static void messages_title(const struct view *v, char *text, size_t size)
 	char addr[FORMAT_ADDR_SIZE];
 
 	if (v->n_tagged)
-		snprintf(text, size, "messages of %zu tagged rows", v->n_tagged);
+		snprintf(text, size, "messages of %zu tagged row%s", v->n_tagged,
+			 plural_s(v->n_tagged));
 	else if (row)
 		snprintf(text, size, "messages of %s %s", *row->service ? row->service : "-",
 			 format_addr(row->addr, addr));

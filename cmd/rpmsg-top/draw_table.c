@@ -14,16 +14,6 @@ static const char *mark_of_order(const struct view *v)
 	return v->invert ? "^" : "v";
 }
 
-static void put_mark(const struct view *v, struct pen *p)
-{
-	struct pen mark = *p;
-
-	/* a glyph is one column wide, however many bytes */
-	mark.end += 2;
-	pen_put(&mark, STYLE_HEADING, "%s", mark_of_order(v));
-	p->x++;
-}
-
 static void draw_heading(const struct view *v, int y, int columns,
 			 const struct column_place *place, size_t n)
 {
@@ -39,8 +29,8 @@ static void draw_heading(const struct view *v, int y, int columns,
 		if (place[i].right)
 			p.x += place[i].width > length ? place[i].width - length : 0;
 		pen_put(&p, STYLE_HEADING, "%s", text);
-		if (sorts && pen_room(&p))
-			put_mark(v, &p);
+		if (sorts)
+			pen_glyph(&p, STYLE_HEADING, mark_of_order(v));
 	}
 }
 
@@ -80,6 +70,10 @@ static void draw_cell(const struct view *v, int y, const struct row *row,
 	if (place->column == COLUMN_SHARE) {
 		put_share(&p, style, row, text);
 		return;
+	}
+	if (place->right && n > place->width) { /* for how long is what can be left out */
+		n = (int)strcspn(text, " ");
+		text[n] = '\0';
 	}
 	if (place->right && n < place->width)
 		pen_to(&p, style, p.end - n);

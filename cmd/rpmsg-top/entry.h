@@ -47,6 +47,7 @@ struct table {
 	size_t n_buckets;           /* 0 or a power of two */
 	size_t n_entries, n_gone;
 	uint64_t picture;           /* counts them */
+	uint64_t channels;          /* counts those that came or changed */
 	int err;
 
 	struct entry **shown;

@@ -16,6 +16,7 @@
 
 struct events {
 	struct services *services;
+	uint64_t channels; /* table_channels() when they were learned */
 	struct kept_event event[EVENTS_KEPT];
 	struct kept_message message[MESSAGES_KEPT];
 	size_t n_events, n_messages; /* ever; the place of the next is this modulo the size */
@@ -85,13 +86,16 @@ void events_forget(struct events *e)
 	e->n_events = e->n_messages = 0;
 }
 
+/* What is withdrawn is not known any more, but by its record. */
 static void keep_event(struct events *e, size_t bus, const struct rpmsg_record *r)
 {
 	struct kept_event *kept = &e->event[e->n_events++ % EVENTS_KEPT];
+	struct announcement a;
 
 	kept->bus = bus;
 	kept->time_ns = r->time_ns;
-	format_event_text(r, services_find(e->services, r), kept->text, sizeof(kept->text));
+	format_event_text(r, announcement_read(r, &a) ? a.name : services_find(e->services, r),
+			  kept->text, sizeof(kept->text));
 }
 
 static void keep_message(struct events *e, size_t bus, const struct rpmsg_record *r)
@@ -107,6 +111,26 @@ static void keep_message(struct events *e, size_t bus, const struct rpmsg_record
 		.len = r->len,
 	};
 	memcpy(kept->data, r->data, r->len < sizeof(kept->data) ? r->len : sizeof(kept->data));
+}
+
+static void learn_side(struct events *e, const char *bus, const struct snapshot_side *side)
+{
+	for (size_t i = 0; i < side->n_channels; i++)
+		services_learn_channel(e->services, bus, &side->info, &side->channel[i]);
+}
+
+void events_learn(struct events *e, const struct table *t)
+{
+	if (e->channels == table_channels(t))
+		return;
+	e->channels = table_channels(t);
+	for (size_t bus = 0; bus < table_buses(t); bus++) {
+		const struct bus_row *row = table_bus(t, bus);
+
+		for (int s = 0; s < 2; s++)
+			if (row->picture.side[s].served)
+				learn_side(e, row->bus.name, &row->picture.side[s]);
+	}
 }
 
 /* ---- the capture ---- */
@@ -215,10 +239,8 @@ static void take(const struct rpmsg_record *r, void *arg)
 static bool read_bus(struct reading *reading, struct source *src, int round)
 {
 	bool plenty = round >= PLENTY && !reading->e->capture;
-	size_t max = plenty ? EVENTS_BATCH : BATCH;
+	size_t max = plenty && source_skip(src, reading->bus) ? EVENTS_BATCH : BATCH;
 
-	if (plenty)
-		source_skip(src, reading->bus);
 	return source_records(src, reading->bus, max, take, reading) == max;
 }
 

@@ -35,6 +35,8 @@ typedef bool events_choice(size_t bus, const struct rpmsg_record *record, void *
 
 /* Reads what src has, and keeps wanted's messages (NULL: none). True if anything was new. */
 bool events_update(struct events *e, struct source *src, events_choice *wanted, void *arg);
+/* Services are known by announcements that are read, and by channels: t has new pictures. */
+void events_learn(struct events *e, const struct table *t);
 /* i counts from 0, the newest; NULL beyond the last. */
 const struct kept_event *events_get(const struct events *e, size_t i);
 const struct kept_message *events_message(const struct events *e, size_t i);

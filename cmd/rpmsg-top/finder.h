@@ -30,11 +30,6 @@ void finder_say(struct finder *f, enum advice_level level, enum advice_kind kind
 #define FINDER_WHEN_SIZE 40
 enum advice_level finder_level(const struct finder *f, enum advice_level level,
 			       const uint64_t *counts, size_t n, char when[FINDER_WHEN_SIZE]);
-/* "s" but for one. */
-static inline const char *finder_s(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
 /* Whether it is a file: what it does not tell is not known. */
 bool finder_is_file(const struct finder *f);
 

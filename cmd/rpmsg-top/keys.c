@@ -205,9 +205,10 @@ static void set_interval(struct view *v, int by)
 		for (i = n - 1; i && ms[i] * NS_PER_MS >= v->interval_ns;)
 			i--;
 	}
-	v->interval_ns = ms[i] * NS_PER_MS;
+	if (by < 0 || ms[i] * NS_PER_MS > v->interval_ns) /* -i may have been longer */
+		v->interval_ns = ms[i] * NS_PER_MS;
 	source_set_interval(v->src, v->interval_ns);
-	view_note(v, false, "every %g s", (double)ms[i] / 1000);
+	view_note(v, false, "every %g s", (double)v->interval_ns / NS_PER_MS / 1000);
 }
 
 static void refresh_now(struct view *v)
@@ -244,6 +245,7 @@ static bool show_key(struct view *v, int key)
 	case '\r':
 	case '\n':
 	case KEY_ENTER:
+		view_select(v, v->at); /* it stays that row's page */
 		if (view_row(v))
 			open_page(v, PAGE_DETAIL);
 		return true;

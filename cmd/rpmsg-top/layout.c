@@ -131,113 +131,122 @@ enum pane layout_pane(const struct layout *lay, int line)
 #define MARKS 2   /* columns before the first: what is selected, what is tagged */
 #define GAP 1
 
-/* Where there is not room for all, those with the smallest rank are shown. */
+/* Where there is not room for all, those that come first get theirs: to be there, to be wider. */
 static const struct {
 	enum column column;
-	int rank, width, most;
-	bool right;
-} columns[] = {
-	{COLUMN_BUS, 16, 8, 16, false},      {COLUMN_SIDE, 6, 6, 6, false},
-	{COLUMN_SERVICE, 0, 12, 31, false},  {COLUMN_SRC, 1, 6, 10, false},
-	{COLUMN_DST, 4, 6, 10, false},       {COLUMN_OWNER, 7, 18, 34, false},
-	{COLUMN_TX_RATE, 2, 6, 8, true},     {COLUMN_RX_RATE, 3, 6, 8, true},
-	{COLUMN_TX_BYTES, 9, 6, 8, true},    {COLUMN_RX_BYTES, 10, 6, 8, true},
-	{COLUMN_SHARE, 11, 10, 20, true},    {COLUMN_LAST, 8, 6, 7, true},
-	{COLUMN_ERRORS, 5, 6, 8, true},      {COLUMN_WAITING, 12, 6, 10, true},
-	{COLUMN_QUEUED, 13, 6, 10, true},    {COLUMN_TX, 14, 6, 8, true},
-	{COLUMN_RX, 15, 6, 8, true},
+	int width;
+} wishes[] = {
+	{COLUMN_SERVICE, 12},  {COLUMN_SRC, 6},      {COLUMN_TX_RATE, 6}, {COLUMN_RX_RATE, 6},
+	{COLUMN_DST, 6},       {COLUMN_ERRORS, 7},   {COLUMN_SIDE, 6},    {COLUMN_OWNER, 18},
+	{COLUMN_LAST, 6},      {COLUMN_SERVICE, 31}, {COLUMN_TX_BYTES, 6}, {COLUMN_RX_BYTES, 6},
+	{COLUMN_OWNER, 26},    {COLUMN_SHARE, 10},   {COLUMN_WAITING, 8}, {COLUMN_QUEUED, 10},
+	{COLUMN_TX, 6},        {COLUMN_RX, 6},       {COLUMN_BUS, 8},     {COLUMN_WAITING, 10},
+	{COLUMN_QUEUED, 14},   {COLUMN_OWNER, 34},   {COLUMN_SRC, 10},    {COLUMN_DST, 10},
+	{COLUMN_SHARE, 20},    {COLUMN_WAITING, 14},
 };
-_Static_assert(sizeof(columns) / sizeof(*columns) == N_COLUMNS, "each column has its place");
+#define WISHES (sizeof(wishes) / sizeof(*wishes))
 
-/* With room for the mark of the one that sorts. */
-static int width_of(size_t i)
+/* The service's no more than the longest name needs; an address that is cut is another one. */
+static int wished(const struct view *v, size_t i)
 {
-	return at_least(columns[i].width, (int)strlen(column_heading(columns[i].column)) + 1);
+	switch (wishes[i].column) {
+	case COLUMN_SERVICE:
+		return at_most(wishes[i].width, at_least(v->longest_service, 12));
+	case COLUMN_SRC:
+	case COLUMN_DST:
+		return at_least(wishes[i].width, v->longest_address);
+	case COLUMN_BUS:
+		return at_least(wishes[i].width, at_most(v->longest_bus, 16));
+	default:
+		return wishes[i].width;
+	}
 }
 
-static int rank_of(const struct view *v, size_t i)
+static int first_wish(const struct view *v, enum column column)
 {
-	bool several = v->bus == VIEW_ALL_BUSES && table_buses(v->table) > 1;
+	size_t i = 0;
 
-	return columns[i].column == COLUMN_BUS && several ? 1 : columns[i].rank;
+	while (wishes[i].column != column)
+		i++;
+	return wished(v, i);
 }
 
-/* As many as there is room for by their rank; what is left. */
-static int choose_by_rank(const struct view *v, int room, bool chosen[N_COLUMNS])
+/* True: it is there, and as wide as that if there is room. *room is what is left. */
+static bool give(int width[N_COLUMNS], enum column column, int wish, int *room)
 {
-	for (int rank = 0; rank <= N_COLUMNS; rank++)
-		for (size_t i = 0; i < N_COLUMNS; i++) {
-			if (rank_of(v, i) != rank)
-				continue;
-			if (room < width_of(i) + GAP)
-				return room;
-			chosen[i] = true;
-			room -= width_of(i) + GAP;
-		}
-	return room;
+	int more = wish - width[column];
+
+	if (!width[column]) {
+		if (*room < wish + GAP)
+			return false;
+		*room -= GAP;
+	}
+	more = at_most(at_least(more, 0), *room);
+	width[column] += more;
+	*room -= more;
+	return true;
 }
 
-/* The service, and others in their order from the first on that is not scrolled away. */
-static int choose_in_order(const struct view *v, int room, bool chosen[N_COLUMNS])
+/* The first that there is no room for is the last that may come. */
+static int choose_by_wishes(const struct view *v, int room, int width[N_COLUMNS])
 {
-	size_t skip = v->first_column;
+	bool several = v->bus == VIEW_ALL_BUSES && table_buses(v->table) > 1, more = true;
 
-	chosen[COLUMN_SERVICE] = true;
-	room -= width_of(COLUMN_SERVICE) + GAP;
-	for (size_t i = 0; i < N_COLUMNS; i++) {
-		if (i == COLUMN_SERVICE)
-			continue;
-		if (skip) {
-			skip--;
-			continue;
-		}
-		if (room < width_of(i) + GAP)
-			break;
-		chosen[i] = true;
-		room -= width_of(i) + GAP;
+	for (size_t i = 0; i < WISHES && more; i++) {
+		more = give(width, wishes[i].column, wished(v, i), &room);
+		if (several && !i)
+			give(width, COLUMN_BUS, first_wish(v, COLUMN_BUS), &room);
 	}
 	return room;
 }
 
-/* What is left goes to those that can use it. */
-static void widen(struct column_place *place, size_t n, int spare)
+/* The service, and others in their order from the first on that is not scrolled away. */
+static int choose_in_order(const struct view *v, int room, int width[N_COLUMNS])
 {
-	static const enum column hungry[] = {COLUMN_OWNER, COLUMN_SERVICE, COLUMN_SRC, COLUMN_DST,
-					     COLUMN_SHARE, COLUMN_BUS, COLUMN_WAITING,
-					     COLUMN_QUEUED};
+	size_t skip = v->first_column;
 
-	for (size_t h = 0; h < sizeof(hungry) / sizeof(*hungry); h++)
-		for (size_t i = 0; i < n; i++) {
-			int more;
-
-			if (place[i].column != hungry[h])
-				continue;
-			more = at_most(at_least(columns[place[i].column].most - place[i].width, 0),
-				       spare);
-			place[i].width += more;
-			spare -= more;
-		}
+	give(width, COLUMN_SERVICE, first_wish(v, COLUMN_SERVICE), &room);
+	for (enum column c = 0; c < N_COLUMNS; c++) {
+		if (c == COLUMN_SERVICE)
+			continue;
+		if (skip)
+			skip--;
+		else if (!give(width, c, first_wish(v, c), &room))
+			break;
+	}
+	return room;
 }
 
-size_t layout_columns(const struct view *v, int width, struct column_place place[N_COLUMNS])
+/* What is left goes to those that are there and can use it. */
+static void widen(const struct view *v, int width[N_COLUMNS], int room)
 {
-	bool chosen[N_COLUMNS] = {false};
-	int spare = width - MARKS, x = MARKS;
+	for (size_t i = 0; i < WISHES; i++)
+		if (width[wishes[i].column])
+			give(width, wishes[i].column, wished(v, i), &room);
+}
+
+static bool is_number(enum column column)
+{
+	return column >= COLUMN_TX_RATE;
+}
+
+size_t layout_columns(const struct view *v, int columns, struct column_place place[N_COLUMNS])
+{
+	int width[N_COLUMNS] = {0}, room = columns - MARKS, x = MARKS;
 	size_t n = 0;
 
 	if (v->first_column)
-		spare = choose_in_order(v, spare, chosen);
+		room = choose_in_order(v, room, width);
 	else
-		spare = choose_by_rank(v, spare, chosen);
-	for (size_t i = 0; i < N_COLUMNS; i++)
-		if (chosen[i])
-			place[n++] = (struct column_place){.column = columns[i].column,
-							   .width = width_of(i),
-							   .right = columns[i].right};
-	widen(place, n, spare);
-	for (size_t i = 0; i < n; i++) {
-		place[i].x = x;
-		x += place[i].width + GAP;
+		room = choose_by_wishes(v, room, width);
+	widen(v, width, room);
+	for (enum column c = 0; c < N_COLUMNS; c++) {
+		if (!width[c])
+			continue;
+		place[n++] = (struct column_place){
+			.column = c, .x = x, .width = width[c], .right = is_number(c),
+		};
+		x += width[c] + GAP;
 	}
 	return n;
 }

@@ -49,6 +49,7 @@ struct live_bus {
 	struct snapshot work;
 	int server;                /* the pid of who was recorded last */
 	bool recording_tried;      /* on this connection */
+	bool happened;             /* something did with its link, or its server */
 	int64_t next_ns;           /* of the next picture, 0: now */
 	int64_t reopen_ns, record_ns;
 	uint64_t n_refused;        /* as of the last look at what they were, */

@@ -65,6 +65,16 @@ static void set_gone(struct live_bus *b, const char *why)
 	pthread_mutex_unlock(&b->live->lock);
 }
 
+/* Open: its picture comes with the next round. */
+static void set_there(struct live_bus *b)
+{
+	pthread_mutex_lock(&b->live->lock);
+	b->there = true;
+	*b->why = '\0';
+	live_tell(b, LIVE_STATE);
+	pthread_mutex_unlock(&b->live->lock);
+}
+
 static const char *reason(int err)
 {
 	const char *detail = rpmsg_error_detail();
@@ -81,14 +91,13 @@ static void lose(struct live_bus *b, const char *why)
 	b->reopen_ns = run_now() + REOPEN_INTERVAL_NS;
 }
 
-/* What changed with the link, or with its server, is looked at without delay. */
 static void happened(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
 {
 	struct live_bus *b = arg;
 
 	(void)bus;
 	if (event->type == RPMSG_EVENT_UP || event->type == RPMSG_EVENT_DOWN)
-		b->next_ns = 0;
+		b->happened = true;
 }
 
 /* Takes bus over; its other side is opened too. A question that a picture answers stays open. */
@@ -107,7 +116,10 @@ static void attach(struct live_bus *b, struct rpmsg_bus *bus)
 	for (int s = 0; s < 2; s++)
 		if (b->sides.bus[s])
 			rpmsg_bus_set_event_fn(b->sides.bus[s], happened, b);
-	b->next_ns = 0;
+	if (b->live->cfg->batch)
+		set_there(b);
+	else
+		b->next_ns = 0;
 }
 
 static void reopen(struct live_bus *b)
@@ -180,6 +192,26 @@ static bool is_lost(const struct live_bus *b)
 		if (b->sides.bus[s] && reopen_needed(b->sides.bus[s]))
 			return true;
 	return false;
+}
+
+/*
+ * What changed with the link is looked at without delay. Not for rounds, whose pictures come at
+ * their time, so that rates are since the round before: there only a server that went is.
+ */
+static void look_at_link(struct live_bus *b)
+{
+	if (!b->happened)
+		return;
+	b->happened = false;
+	if (!b->live->cfg->batch) {
+		b->next_ns = 0;
+		return;
+	}
+	asking(b, true);
+	if (is_lost(b))
+		lose(b, reason(-EPIPE));
+	else
+		asking(b, false);
 }
 
 static void take_picture(struct live_bus *b)
@@ -286,6 +318,7 @@ void *live_watch(void *arg)
 		picture_if_due(b, &o);
 		live_record_keep(b, o.records);
 		wait_for_work(b);
+		look_at_link(b);
 		o = take_orders(b);
 	}
 	live_record_end(b);

@@ -151,7 +151,8 @@ void records_capture(struct view *v)
 	if (err)
 		view_note(v, true, "%s: %s", name, rpmsg_strerror(err));
 	else
-		view_note(v, false, "%s: %llu records written", name, (unsigned long long)n);
+		view_note(v, false, "%s: %llu record%s written", name, (unsigned long long)n,
+			  plural_s(n));
 	records_choose(v);
 }
 

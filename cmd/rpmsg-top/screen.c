@@ -77,7 +77,7 @@ static void count_rounds(struct screen *s)
 	struct view *v = s->v;
 	uint64_t ns = table_buses(v->table) ? table_bus(v->table, 0)->picture.time_ns : 0;
 
-	if (ns == s->round_ns)
+	if (!ns || ns == s->round_ns)
 		return;
 	s->round_ns = ns;
 	s->rounds++;
@@ -88,14 +88,14 @@ static void count_rounds(struct screen *s)
 static void take_pictures(struct screen *s)
 {
 	struct view *v = s->v;
-	bool changed = v->changed, new = table_update(v->table, v->src);
+	bool new = table_update(v->table, v->src);
 
 	if (new) {
 		v->hurried = false;
+		events_learn(v->events, v->table);
 		view_advise(v);
+		view_settle(v); /* rows may have moved in memory */
 	}
-	view_settle(v); /* rows may have moved in memory */
-	v->changed = changed || new;
 	if (table_error(v->table))
 		view_note(v, true, "%s", rpmsg_strerror(table_error(v->table)));
 	watch_links(s);

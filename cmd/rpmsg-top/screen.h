@@ -62,6 +62,7 @@ struct view {
 	bool chosen;
 	struct row_key key;
 	long at, top;                   /* its place, -1: there is no row; the first one shown */
+	int longest_service, longest_address, longest_bus; /* of all rows, in columns */
 
 	/* what covers the table */
 	enum page page;

@@ -18,6 +18,7 @@ static const struct {
 } handled[] = {
 	{SIGSEGV, FATAL},  {SIGABRT, FATAL},  {SIGBUS, FATAL},   {SIGFPE, FATAL},
 	{SIGILL, FATAL},   {SIGSYS, FATAL},   {SIGTRAP, FATAL},  {SIGQUIT, FATAL},
+	{SIGUSR1, FATAL},  {SIGUSR2, FATAL},  {SIGALRM, FATAL},  {SIGXCPU, FATAL},
 	{SIGINT, ENDING},  {SIGTERM, ENDING}, {SIGHUP, ENDING},  {SIGWINCH, ASKING},
 	{SIGTSTP, ASKING}, {SIGCONT, ASKING},
 };
@@ -30,12 +31,21 @@ static volatile sig_atomic_t asked[3]; /* resize, stop, continue */
 static int wake_fd = -1;
 static void *alternate_stack; /* so that a stack that overflows gives the terminal back, too */
 
+bool signals_in_background(int fd)
+{
+	pid_t group = tcgetpgrp(fd);
+
+	return group >= 0 && group != getpgrp();
+}
+
+/* Whoever has the terminal now has set modes of its own, and to set ours would stop us. */
 static void give_back(void)
 {
 	if (!armed)
 		return;
 	armed = 0;
-	tcsetattr(undo.fd, TCSANOW, &undo.modes);
+	if (!signals_in_background(undo.fd))
+		tcsetattr(undo.fd, TCSANOW, &undo.modes);
 	(void)!write(undo.fd, undo.bytes, undo.len);
 	if (undo.stderr_fd >= 0)
 		dup2(undo.stderr_fd, STDERR_FILENO);
@@ -64,6 +74,11 @@ static bool bus_error_survived(siginfo_t *info, void *context)
 	return !sigaction(SIGBUS, NULL, &now) && now.sa_handler != SIG_DFL;
 }
 
+static bool is_fault(int sig)
+{
+	return sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL;
+}
+
 /* A fault that is no signal of somebody's happens again on return, and then as if nobody cared. */
 static void on_fatal(int sig, siginfo_t *info, void *context)
 {
@@ -75,7 +90,7 @@ static void on_fatal(int sig, siginfo_t *info, void *context)
 	}
 	give_back();
 	sigaction(sig, given_to(sig), NULL);
-	if (info->si_code <= 0 || sig == SIGQUIT)
+	if (info->si_code <= 0 || !is_fault(sig))
 		raise(sig);
 	errno = err;
 }
@@ -119,7 +134,7 @@ static int handle(size_t i)
 	}
 	if (sigaction(handled[i].sig, NULL, &given[i]))
 		return -errno;
-	if (given[i].sa_handler == SIG_IGN && handled[i].kind != FATAL)
+	if (given[i].sa_handler == SIG_IGN && !is_fault(handled[i].sig))
 		return 0;
 	return sigaction(handled[i].sig, &act, NULL) ? -errno : 0;
 }

@@ -7,6 +7,7 @@
 #ifndef RPMSG_TOP_SIGNALS_H
 #define RPMSG_TOP_SIGNALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <termios.h>
 
@@ -32,6 +33,8 @@ unsigned signals_take(void);
 
 /* From now on a fatal signal does this first; NULL: no longer. *undo is copied. */
 void signals_arm(const struct signals_undo *undo);
+/* Whether others have the terminal: to set its modes stops this process. */
+bool signals_in_background(int fd);
 /* Stops this process as SIGTSTP does by default; returns when it is continued. */
 void signals_stop_self(void);
 

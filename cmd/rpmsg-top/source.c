@@ -54,10 +54,11 @@ size_t source_records(struct source *src, size_t bus, size_t max,
 	return src->ops->records(src, bus, max, fn, arg);
 }
 
-void source_skip(struct source *src, size_t bus)
+bool source_skip(struct source *src, size_t bus)
 {
 	if (src->ops->skip)
 		src->ops->skip(src, bus);
+	return src->ops->skip;
 }
 
 bool source_time(struct source *src, struct source_time *time)

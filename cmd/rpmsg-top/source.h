@@ -20,7 +20,7 @@ struct source_bus {
 	uint64_t silent_ns;  /* for how long a question has had no answer, 0: none is open */
 	bool records;        /* source_records() has its traffic; else no_records says why not */
 	char no_records[160];
-	uint64_t lost;       /* records that were overwritten or passed over before they were read */
+	uint64_t lost;       /* records that were overwritten, or passed over, unread */
 	bool partial;        /* the bus tells of a part only: see missing */
 	char missing[160];   /* what it does not tell (the kernel's bus, a file) */
 	char refused[160];   /* the last ring entry that was refused, as its record has it, or "" */
@@ -54,10 +54,10 @@ void source_want_records(struct source *src, bool on);
 size_t source_records(struct source *src, size_t bus, size_t max,
 		      void (*fn)(const struct rpmsg_record *record, void *arg), void *arg);
 /*
- * Passes over the messages that a live bus has up to its next event, if there is one: they are
- * more than can be looked at.
+ * Passes over the messages that a bus has up to its next event, if there is one: they are more
+ * than can be looked at. False, and nothing done, for a file.
  */
-void source_skip(struct source *src, size_t bus);
+bool source_skip(struct source *src, size_t bus);
 
 /* ---- a file: its time stands still, or runs as it did ---- */
 

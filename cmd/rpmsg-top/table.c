@@ -66,6 +66,11 @@ const struct bus_row *table_bus(const struct table *t, size_t bus)
 	return bus < t->n_buses ? &t->bus[bus].row : NULL;
 }
 
+uint64_t table_channels(const struct table *t)
+{
+	return t->channels;
+}
+
 /* ---- rates ---- */
 
 static struct rates totals_of(const struct rpmsg_counts *c)
@@ -162,6 +167,8 @@ static struct entry *take_channel(struct table *t, size_t bus, enum rpmsg_side s
 
 	if (!e)
 		return NULL;
+	if (is_new || e->row.gone || e->row.addr != st->info.src || e->row.dst != st->info.dst)
+		t->channels++;
 	entry_seen(t, e);
 	entry_count(e, &st->counts, is_new, &t->bus[bus]);
 	e->row.st.channel = st->info;
@@ -359,9 +366,9 @@ static void take_picture(struct table *t, size_t bus)
 	if (is_restart(b))
 		restart_bus(t, bus);
 	b->row.fresh = b->clock_ns != 0;
+	memset(b->n_channels, 0, sizeof(b->n_channels));
 	t->picture++;
 	for (int s = 0; s < 2 && !err; s++) {
-		b->n_channels[s] = 0;
 		if (b->row.picture.side[s].served) {
 			recent_update(&b->row.recent[s], &b->row.picture.side[s],
 				      b->row.picture.clock_ns);
@@ -399,20 +406,22 @@ static bool update_bus(struct table *t, struct source *src, size_t bus)
 {
 	struct bus_state *b = &t->bus[bus];
 	const struct source_bus was = b->row.bus;
+	const size_t n_entries = t->n_entries;
+	const bool taken = source_take(src, bus, &b->row.picture);
 	bool changed;
 
-	source_describe(src, bus, &b->row.bus);
+	source_describe(src, bus, &b->row.bus); /* last: no older than the picture */
 	changed = !same_description(&was, &b->row.bus);
-	if (source_take(src, bus, &b->row.picture) && b->row.bus.there) {
+	if (taken && b->row.bus.there) {
 		take_picture(t, bus);
 		return true;
 	}
 	if (b->row.bus.there)
 		return changed;
-	if (was.there)
+	if (was.there || taken)
 		lose_bus(t, bus);
 	sweep_bus(t, bus, false);
-	return changed || t->n_gone;
+	return changed || t->n_entries != n_entries;
 }
 
 static int add_buses(struct table *t, size_t n)

@@ -6,6 +6,7 @@
 #ifndef RPMSG_TOP_TABLE_H
 #define RPMSG_TOP_TABLE_H
 
+#include "common/short_text.h"
 #include "rpmsg-top/recent.h"
 #include "rpmsg-top/source.h"
 
@@ -56,6 +57,8 @@ void table_restart(struct table *t);
 
 size_t table_buses(const struct table *t);
 const struct bus_row *table_bus(const struct table *t, size_t bus);
+/* Grows when a channel of a picture is new, or has another address than in the one before. */
+uint64_t table_channels(const struct table *t);
 /*
  * The row of the i-th channel of a picture, also of one that has endpoints and is not among
  * table_rows(); NULL if it is not chosen.
@@ -96,8 +99,5 @@ int column_parse(const char *word, enum column *column);
 /* A cell as text, as batch and screen print it: "1.2k", "0x400", "3 s". */
 void row_cell(const struct row *row, const struct table *t, enum column column, char *text,
 	      size_t size);
-/* 999, 12.3k, 4.5M: at most 5 characters; and times: "now", "3 s", "2 min", "5 h", "3 d". */
-void short_number(double n, char *text, size_t size);
-void short_time(uint64_t ns, char *text, size_t size);
 
 #endif

@@ -13,6 +13,7 @@
 #include <term.h>
 #include <unistd.h>
 
+#include "common/run.h"
 #include "rpmsg-top/keyboard.h"
 #include "rpmsg-top/signals.h"
 
@@ -22,6 +23,7 @@
 static struct {
 	SCREEN *screen;
 	WINDOW *keys; /* a pad: reading a key from it draws nothing */
+	bool hidden;  /* it is given back, for the time being or for good */
 	FILE *input;  /* stdin, or the controlling terminal if that is a file */
 	const char *paste_on, *paste_off;
 	struct signals_undo undo;
@@ -43,8 +45,6 @@ static enum tool_exit check(void)
 {
 	int err;
 
-	if (!isatty(STDOUT_FILENO))
-		return tool_usage_error("standard output is no terminal: use --batch");
 	if (setupterm(NULL, STDOUT_FILENO, &err) != OK) {
 		tool_error("TERM=%s: the terminal is unknown, or cannot show a screen: use --batch",
 			   term_name());
@@ -249,11 +249,7 @@ static bool start_curses(void)
 
 static void use_what_there_is(const struct config *cfg, struct terminal *terminal)
 {
-	terminal->color = wants_color();
-	if (terminal->color) {
-		start_color();
-		use_default_colors();
-	}
+	terminal->color = wants_color() && start_color() == OK && use_default_colors() == OK;
 	terminal->mouse = set_mouse(cfg);
 	terminal->utf8 = !cfg->ascii && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	terminal->keys_fd = fileno(t.input);
@@ -291,21 +287,39 @@ enum tool_exit terminal_open(const struct config *cfg, struct terminal *terminal
 	return TOOL_OK;
 }
 
+/* Without a screen besides the one that was there what follows goes below the picture. */
 static void hide(void)
 {
+	t.hidden = true;
 	paste_mode(false);
 	endwin();
+	if (!exit_ca_mode)
+		(void)!write(STDOUT_FILENO, "\n", 1);
+	signals_arm(NULL);
+}
+
+/* The modes of a terminal that others have by now are theirs. */
+static void leave(void)
+{
+	if (t.hidden)
+		return;
+	if (!signals_in_background(t.undo.fd)) {
+		hide();
+		return;
+	}
+	(void)!write(t.undo.fd, t.undo.bytes, t.undo.len);
 	signals_arm(NULL);
 }
 
 void terminal_close(void)
 {
 	if (t.screen) {
-		hide();
+		leave();
 		if (t.keys)
 			delwin(t.keys);
 		delscreen(t.screen);
 	}
+	t.hidden = false;
 	t.screen = NULL;
 	t.keys = NULL;
 	return_stderr();
@@ -328,6 +342,7 @@ void terminal_close(void)
 
 static void show(void)
 {
+	t.hidden = false;
 	set_size();
 	signals_arm(&t.undo);
 	clearok(curscr, TRUE);
@@ -340,7 +355,8 @@ void terminal_stop(void)
 	hide();
 	signals_stop_self();
 	signals_take(); /* to continue is among them */
-	show();
+	if (!run_stopped()) /* a job that is killed is not in the foreground again */
+		show();
 }
 
 bool terminal_attend(void)

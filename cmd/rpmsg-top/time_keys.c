@@ -33,6 +33,7 @@ static void seek(struct view *v, uint64_t to, bool step)
 		view_note(v, true, "%s", rpmsg_strerror(err));
 		return;
 	}
+	v->time.now_ns = to; /* for the next key, which may come before anything is read */
 	if (back)
 		events_forget(v->events);
 	if (!step)

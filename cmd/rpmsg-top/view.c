@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "common/format.h"
 #include "common/run.h"
 #include "rpmsg-top/layout.h"
 #include "rpmsg-top/screen.h"
@@ -56,12 +58,42 @@ static void remember(struct view *v)
 	events_forget_messages(v->events);
 }
 
+static void measure_text(int *longest, const char *text)
+{
+	int length = (int)strlen(text);
+
+	if (length > *longest)
+		*longest = length;
+}
+
+static void measure(struct view *v)
+{
+	size_t n = table_rows(v->table);
+	char addr[FORMAT_ADDR_SIZE];
+
+	v->longest_service = v->longest_address = v->longest_bus = 0;
+	for (size_t i = 0; i < table_buses(v->table); i++)
+		measure_text(&v->longest_bus, table_bus(v->table, i)->bus.name);
+	for (size_t i = 0; i < n; i++) {
+		const struct row *row = table_row(v->table, i);
+
+		measure_text(&v->longest_service, row->service);
+		measure_text(&v->longest_address, format_addr(row->addr, addr));
+		measure_text(&v->longest_address, format_addr(row->dst, addr));
+	}
+}
+
 void view_settle(struct view *v)
 {
 	long found = v->chosen ? table_find(v->table, &v->key) : 0;
 
+	if (found < 0 && v->page == PAGE_DETAIL) { /* not all about another one */
+		v->page = PAGE_TABLE;
+		view_note(v, true, "what this was all about has gone");
+	}
 	place(v, found >= 0 ? found : v->at);
 	remember(v);
+	measure(v);
 	scroll_to_selected(v);
 	records_choose(v);
 	v->changed = true;

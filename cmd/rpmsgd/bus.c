@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -97,6 +98,24 @@ void subscriber_drop_all(struct client *c)
 	for (s = LIST_FIRST(&c->served->subscribers); s; s = next) {
 		next = LIST_NEXT(s, link);
 		if (s->client == c)
+			subscriber_drop(s);
+	}
+}
+
+static bool is_gone(const struct subscriber *s)
+{
+	struct pollfd p = { .fd = s->fd };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+void subscriber_drop_gone(struct client *c)
+{
+	struct subscriber *s, *next;
+
+	for (s = LIST_FIRST(&c->served->subscribers); s; s = next) {
+		next = LIST_NEXT(s, link);
+		if (s->client == c && is_gone(s))
 			subscriber_drop(s);
 	}
 }

@@ -449,6 +449,7 @@ static void record_request(struct client *c, const void *data)
 		control_refuse(c, req, -EOPNOTSUPP, "rpmsgd does not record (--no-record)");
 		return;
 	}
+	subscriber_drop_gone(c);
 	if (c->n_subscribers >= CLIENT_SUBSCRIBERS_MAX) {
 		control_refuse(c, req, -EMFILE, "too many readers of the recording");
 		return;

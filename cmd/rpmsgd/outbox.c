@@ -156,10 +156,8 @@ static int send_parked(struct side *s, const struct parked *p)
 static void count_lost(struct side *s)
 {
 	const struct parked *p = STAILQ_FIRST(&s->parked);
-	struct rpmsg_endpoint *rep = p->orphan ? p->orphan->rep : s->postman;
+	struct rpmsg_endpoint *rep = p->ep ? p->ep->rep : p->orphan ? p->orphan->rep : postman(s);
 
-	if (p->ep)
-		rep = p->ep->rep;
 	if (rep)
 		stats_count_errors(rep, RPMSG_ERROR_LOST, 1);
 }

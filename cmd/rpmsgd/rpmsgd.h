@@ -238,6 +238,8 @@ void bus_round(struct served *b);
 /* Takes over fd. 0 or -errno. */
 int subscriber_add(struct client *c, int fd);
 void subscriber_drop_all(struct client *c);
+/* Those whose reader has closed its end; on a quiet bus nothing else tells. */
+void subscriber_drop_gone(struct client *c);
 
 /* ---- side.c ---- */
 

@@ -100,7 +100,6 @@ static void describe(const struct ep *e, struct proto_endpoint *item)
 	if (e->wait_since) {
 		item->waiting = 1;
 		item->waiting_ns = loop_now_ns() - e->wait_since;
-		item->counts.wait_ns += item->waiting_ns;
 	}
 	describe_inbox(e, item);
 }

@@ -336,6 +336,7 @@ static void deliver(struct chrdev_endpoint *e, size_t len)
 	lock_take(&c->bus.lock);
 	if (e->ept && e->ept->bound) {
 		chrdev_note(e, c->buffer, len, false);
+		e->ept->counts.rx.last_ns = peek(&c->bus.now_ns);
 		c->rx_len = len;
 		c->bus.running_data = c->buffer;
 		endpoint_deliver(&c->bus, e->ept, c->buffer, (int)len, RPMSG_ADDR_ANY);

@@ -474,6 +474,10 @@ int client_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	lock_take(&bus->lock);
 	i = c->info;
 	lock_drop(&bus->lock);
+	if (!info->generation) { /* of a link that was up before we came */
+		info->generation = i.generation;
+		info->features = i.features;
+	}
 	info->both_sides = i.both_sides;
 	info->num = i.num;
 	info->buffer_size = i.buffer_size;

@@ -244,6 +244,7 @@ int client_deliver(struct client *c, int max)
 			continue;
 		if (c->bus.recorder)
 			client_record(c, &m, data, false);
+		e->ept->counts.rx.last_ns = peek(&c->bus.now_ns);
 		c->rx_len = m.len;
 		c->bus.running_data = data;
 		endpoint_deliver(&c->bus, e->ept, data, m.len, m.src);

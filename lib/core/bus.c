@@ -59,6 +59,7 @@ int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *n
 	}
 	snprintf(bus->name, sizeof(bus->name), "%s", name);
 	TAILQ_INIT(&bus->channels);
+	TAILQ_INIT(&bus->leaving);
 	TAILQ_INIT(&bus->drivers);
 	TAILQ_INIT(&bus->withdrawals);
 	LIST_INIT(&bus->root.epts);
@@ -324,6 +325,8 @@ int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 /* With lock. */
 static void fill_status(struct rpmsg_bus *bus, struct channel *ch, struct rpmsg_channel_status *st)
 {
+	long mtu = bus->ops->mtu(bus); /* -EPIPE: down */
+
 	memset(st, 0, sizeof(*st));
 	st->size = sizeof(*st);
 	memcpy(st->info.name, ch->pub.id.name, sizeof(st->info.name));
@@ -345,7 +348,7 @@ static void fill_status(struct rpmsg_bus *bus, struct channel *ch, struct rpmsg_
 	}
 	if (ch->pub.ept)
 		st->peer_seen = rpmsg_endpoint_dst(ch->pub.ept) != RPMSG_ADDR_ANY;
-	st->mtu = (uint32_t)bus->ops->mtu(bus);
+	st->mtu = mtu > 0 ? (uint32_t)mtu : 0;
 }
 
 int channel_each(struct rpmsg_bus *bus, int (*fn)(const struct rpmsg_channel_status *st, void *arg),
@@ -396,6 +399,7 @@ int rpmsg_channel_get_status(struct rpmsg_device *rpdev, struct rpmsg_channel_st
 
 int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 {
+	struct rpmsg_counts before;
 	struct recorder *rec;
 	int id;
 
@@ -411,6 +415,7 @@ int rpmsg_bus_record(struct rpmsg_bus *bus, const char *path, size_t size)
 	}
 	tell_note(bus, rec);
 	lock_take(&bus->lock);
+	bus_counts(bus, &before); /* from here on each message tells its time */
 	bus->record_id = id;
 	bus->recorder = rec;
 	poke(&bus->events, rec);

@@ -112,6 +112,16 @@ void channel_put(struct channel *ch)
 	free(ch);
 }
 
+struct channel *channel_after(struct rpmsg_bus *bus, struct channel *ch)
+{
+	struct channel *next;
+
+	if (!ch)
+		return &bus->root;
+	next = ch == &bus->root ? TAILQ_FIRST(&bus->channels) : TAILQ_NEXT(ch, link);
+	return next || ch->gone ? next : TAILQ_FIRST(&bus->leaving);
+}
+
 void channel_remove(struct channel *ch)
 {
 	struct rpmsg_bus *bus = ch->bus;
@@ -124,6 +134,7 @@ void channel_remove(struct channel *ch)
 	ch->gone = true;
 	channel_counts_stay(ch);
 	TAILQ_REMOVE(&bus->channels, ch, link);
+	TAILQ_INSERT_TAIL(&bus->leaving, ch, link);
 	lock_drop(&bus->lock);
 
 	driver_detach(ch);
@@ -132,6 +143,7 @@ void channel_remove(struct channel *ch)
 	bus_event(bus, RPMSG_EVENT_WITHDRAW, ch, 0);
 
 	lock_take(&bus->lock);
+	TAILQ_REMOVE(&bus->leaving, ch, link);
 	if (ch->reserved_src)
 		addr_drop(&bus->addrs, ch->pub.src);
 	channel_put(ch);

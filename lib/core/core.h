@@ -250,6 +250,7 @@ struct rpmsg_bus {
 
 	struct channel root;      /* the nameless device */
 	struct channel_list channels;
+	struct channel_list leaving; /* gone, and their endpoints not deaf yet */
 	struct addr_table addrs;
 	struct bus_driver_list drivers;
 
@@ -420,6 +421,8 @@ struct channel *channel_add(struct rpmsg_bus *bus, const struct rpmsg_channel_in
 			    enum rpmsg_channel_origin origin, bool take_src);
 /* Takes it off the bus: driver's remove, endpoints go deaf, event. Without lock. */
 void channel_remove(struct channel *ch);
+/* All that have endpoints: the root, the bus's, those leaving. NULL first and last. With lock. */
+struct channel *channel_after(struct rpmsg_bus *bus, struct channel *ch);
 /* With lock: finds by name and destination (learned), or by a test of the caller's own over bus->channels. */
 struct channel *channel_find(struct rpmsg_bus *bus, const char *name, uint32_t src, uint32_t dst);
 

@@ -67,12 +67,10 @@ static int bind_endpoint(struct endpoint *e, uint32_t addr)
 
 void endpoint_note_recorder(struct rpmsg_bus *bus)
 {
+	struct channel *ch = NULL;
 	struct endpoint *e;
-	struct channel *ch;
 
-	LIST_FOREACH(e, &bus->root.epts, link)
-		note_plain(e);
-	TAILQ_FOREACH(ch, &bus->channels, link)
+	while ((ch = channel_after(bus, ch)))
 		LIST_FOREACH(e, &ch->epts, link)
 			note_plain(e);
 }

@@ -63,8 +63,11 @@ uint64_t endpoint_wait_begin(struct endpoint *e)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	if (e && __atomic_add_fetch(&e->waiting, 1, __ATOMIC_RELAXED) == 1)
+	if (!e)
+		return now;
+	if (!peek(&e->waiting))
 		poke(&e->waiting_since_ns, now);
+	__atomic_add_fetch(&e->waiting, 1, __ATOMIC_RELEASE);
 	return now;
 }
 
@@ -117,6 +120,12 @@ void stray_count(struct rpmsg_bus *bus, uint32_t src, uint32_t dst, size_t len)
 
 /* ---- adding up; with bus->lock ---- */
 
+/* Whether each message that is counted sets last_ns. */
+static bool tells_when(const struct rpmsg_bus *bus)
+{
+	return bus->recorder || !bus->tx_lock;
+}
+
 static void flow_add(struct rpmsg_bus *bus, struct rpmsg_flow *sum, struct rpmsg_flow *more)
 {
 	uint64_t now = peek(&bus->now_ns), last, n = 0, k;
@@ -127,7 +136,7 @@ static void flow_add(struct rpmsg_bus *bus, struct rpmsg_flow *sum, struct rpmsg
 		n += k;
 	}
 	last = peek(&more->last_ns);
-	if (n != more->messages && now > last)
+	if (n != more->messages && now > last && !(last && tells_when(bus)))
 		poke(&more->last_ns, last = now);
 	more->messages = n;
 	sum->messages += n;
@@ -194,16 +203,24 @@ void channel_counts_stay(struct channel *ch)
 void bus_counts(struct rpmsg_bus *bus, struct rpmsg_counts *sum)
 {
 	struct rpmsg_counts counts;
-	struct channel *ch;
+	struct channel *ch = NULL;
 
-	channel_counts(&bus->root, sum);
-	TAILQ_FOREACH(ch, &bus->channels, link) {
+	*sum = (struct rpmsg_counts){ 0 };
+	while ((ch = channel_after(bus, ch))) {
 		channel_counts(ch, &counts);
 		counts_sum(bus, sum, &counts);
 	}
 }
 
 /* ---- endpoints; with bus->lock ---- */
+
+/* Another thread may have begun after we looked. */
+static uint64_t waited(uint64_t since_ns)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	return now > since_ns ? now - since_ns : 0;
+}
 
 static void describe(struct endpoint *e, struct rpmsg_endpoint_stats *st)
 {
@@ -213,7 +230,7 @@ static void describe(struct endpoint *e, struct rpmsg_endpoint_stats *st)
 		.size = sizeof(*st), .id = e->id, .addr = e->pub.addr, .dst = peek(&e->dst),
 		.own = e->own, .holder_kind = RPMSG_HOLDER_SELF, .holder_pid = (int)getpid(),
 		.channel = { .src = RPMSG_ADDR_ANY, .dst = RPMSG_ADDR_ANY },
-		.waiting = peek(&e->waiting),
+		.waiting = __atomic_load_n(&e->waiting, __ATOMIC_ACQUIRE),
 	};
 	if (ch != &e->bus->root && !ch->gone) {
 		memcpy(st->channel.name, ch->pub.id.name, sizeof(st->channel.name));
@@ -225,20 +242,17 @@ static void describe(struct endpoint *e, struct rpmsg_endpoint_stats *st)
 		snprintf(st->holder, sizeof(st->holder), "%s", ch->driver->drv.name);
 	}
 	if (st->waiting)
-		st->waiting_ns = clock_ns(CLOCK_MONOTONIC) - peek(&e->waiting_since_ns);
+		st->waiting_ns = waited(peek(&e->waiting_since_ns));
 	add_locked(e->bus, &st->counts, &e->counts);
-	st->counts.wait_ns += st->waiting ? st->waiting_ns : 0;
 }
 
-static size_t count_endpoints(const struct rpmsg_bus *bus)
+static size_t count_endpoints(struct rpmsg_bus *bus)
 {
 	const struct endpoint *e;
-	const struct channel *ch;
+	struct channel *ch = NULL;
 	size_t n = 0;
 
-	LIST_FOREACH(e, &bus->root.epts, link)
-		n++;
-	TAILQ_FOREACH(ch, &bus->channels, link)
+	while ((ch = channel_after(bus, ch)))
 		LIST_FOREACH(e, &ch->epts, link)
 			n++;
 	return n;
@@ -255,15 +269,13 @@ static int by_id(const void *a, const void *b)
 static struct rpmsg_endpoint_stats *describe_all(struct rpmsg_bus *bus, size_t *n)
 {
 	struct rpmsg_endpoint_stats *all = calloc(count_endpoints(bus) + 1, sizeof(*all));
+	struct channel *ch = NULL;
 	struct endpoint *e;
-	struct channel *ch;
 
 	*n = 0;
 	if (!all)
 		return NULL;
-	LIST_FOREACH(e, &bus->root.epts, link)
-		describe(e, &all[(*n)++]);
-	TAILQ_FOREACH(ch, &bus->channels, link)
+	while ((ch = channel_after(bus, ch)))
 		LIST_FOREACH(e, &ch->epts, link)
 			describe(e, &all[(*n)++]);
 	return all;

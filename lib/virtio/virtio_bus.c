@@ -306,6 +306,15 @@ static void alarm_in(struct rpmsg_bus *bus, unsigned ms)
 	timerfd_settime(vb->alarm_fd, 0, &at, NULL);
 }
 
+/* A buffer came back; a sender that sleeps on it counts that itself. */
+static void count_tx_wakeup(struct virtio_bus *vb)
+{
+	lock_take(&vb->tx.lock);
+	if (!vb->tx.leader)
+		__atomic_add_fetch(&vb->wakeups[vb->tx.q], 1, __ATOMIC_RELAXED);
+	lock_drop(&vb->tx.lock);
+}
+
 /* One event of the epoll set. Number of things handled, or -EINTR. */
 static int handle_fd(struct virtio_bus *vb, uint32_t what)
 {
@@ -323,8 +332,12 @@ static int handle_fd(struct virtio_bus *vb, uint32_t what)
 		bus_record_due(&vb->bus); /* sets the timer anew, or ends it */
 		return 0;
 	default:
-		if (what - FD_QUEUE0 != vb->rx.q || vb->event_fd[vb->rx.q] < 0)
+		if (vb->event_fd[what - FD_QUEUE0] < 0)
 			return 0;
+		if (what - FD_QUEUE0 != vb->rx.q) {
+			count_tx_wakeup(vb);
+			return 0;
+		}
 		event_fd_clear(vb->event_fd[vb->rx.q]);
 		__atomic_add_fetch(&vb->wakeups[vb->rx.q], 1, __ATOMIC_RELAXED);
 		vb->rx_kicked = true;
@@ -462,6 +475,7 @@ static int get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 	return 0;
 }
 
+/* Who asks so is about to send, as rpmsgd for its clients. */
 static uint32_t get_tx_free(struct rpmsg_bus *bus)
 {
 	struct virtio_bus *vb = virtio_of(bus);
@@ -469,6 +483,8 @@ static uint32_t get_tx_free(struct rpmsg_bus *bus)
 
 	lock_take(&vb->tx.lock);
 	n = tx_free(vb);
+	if (!n && vb->tx.up)
+		tx_starved(vb);
 	lock_drop(&vb->tx.lock);
 	return n;
 }

@@ -52,8 +52,9 @@ struct tx {
 	int leader_fd;         /* that fd, which the leader closes if the link goes down; or -1 */
 	uint32_t followers;
 	uint32_t seq;          /* futex: the leader looked at the ring */
-	uint64_t full_since_ns; /* 0: not full */
-	uint64_t n_full, full_ns; /* times that it was, before this one: how often and how long */
+	uint64_t full_since_ns; /* when it was first seen so; 0: not full */
+	uint64_t starved_since_ns; /* when a send first found it so; 0: none has */
+	uint64_t n_full, full_ns; /* times that one did; how long those were that are over */
 	LIST_HEAD(, reservation) reserved;
 	/* remote: a queue of what was taken and not sent, n_spare of num, first at spare_at */
 	struct tx_buf *spare;
@@ -107,6 +108,7 @@ struct virtio_bus {
 	unsigned spins_left;   /* to the next look at the fds; not 0 */
 	uint64_t kicks[2];     /* of each queue, since the bus was made; with its lock */
 	uint64_t wakeups[2];   /* atomic */
+	uint64_t suppressed[2]; /* as rings() said last; with both locks */
 	struct ring_seen seen[2]; /* with both locks */
 };
 
@@ -156,6 +158,8 @@ void tx_discard(struct endpoint *e, void *buf);
 void tx_holder(const struct virtio_bus *vb, char *text, size_t size);
 /* Transmit buffers free now. With tx.lock. */
 uint32_t tx_free(struct virtio_bus *vb);
+/* Somebody who has something to send found none. With tx.lock. */
+void tx_starved(struct virtio_bus *vb);
 /* Asks to be notified of a free one; true if there is one already. With tx.lock. */
 bool tx_arm(struct virtio_bus *vb);
 

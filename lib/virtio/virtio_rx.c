@@ -138,6 +138,7 @@ static __attribute__((noinline)) void receive_other(struct virtio_bus *vb, struc
 	}
 	if (bus->recorder)
 		record(vb, *h, data);
+	bus->root.past.rx.last_ns = peek(&bus->now_ns);
 	flow_count(&bus->root.past.rx, h->len);
 	if (h->dst == RPMSG_NS_ADDR && bus->features & RPMSG_F_NS) {
 		lock_drop(&bus->lock);

@@ -22,6 +22,12 @@ static uint64_t out_for(struct ring_seen *seen, uint16_t idx, bool out, uint64_t
 	return now - seen->since_ns;
 }
 
+/* The other side may offer again what it has not got back, and so more than the ring has. */
+static uint32_t at_most(uint32_t n, uint32_t room)
+{
+	return n < room ? n : room;
+}
+
 static uint64_t oldest_reservation(const struct virtio_bus *vb, uint64_t now, uint32_t *n)
 {
 	const struct reservation *r;
@@ -44,11 +50,10 @@ static void tx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring, uint64
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), held_ns;
 	uint16_t idx;
 
-	ring->free = tx_free(vb);
 	held_ns = oldest_reservation(vb, now, &ring->held);
+	ring->held = at_most(ring->held, vb->num);
+	ring->free = at_most(tx_free(vb), vb->num - ring->held);
 	ring->in_flight = vb->num - ring->free - ring->held;
-	if (ring->in_flight > vb->num) /* more are reserved than are the ring's */
-		ring->in_flight = 0;
 	idx = vb->host ? tx->queue.drv.used_idx :
 			 (uint16_t)(tx->queue.dev.avail_idx + vring_device_available(&tx->queue.dev));
 	ring->oldest_ns = out_for(&vb->seen[tx->q], idx, ring->in_flight, now, last_ns);
@@ -59,7 +64,7 @@ static void tx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring, uint64
 	else if (ring->held)
 		snprintf(ring->holder, sizeof(ring->holder), "this side (%u reserved)", ring->held);
 	ring->full = tx->n_full;
-	ring->full_ns = tx->full_ns + (tx->full_since_ns ? now - tx->full_since_ns : 0);
+	ring->full_ns = tx->full_ns + (tx->starved_since_ns ? now - tx->starved_since_ns : 0);
 }
 
 static void rx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring)
@@ -68,11 +73,10 @@ static void rx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring)
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), held_ns = 0;
 	uint16_t idx = vb->host ? rx->queue.drv.used_idx : rx->queue.dev.avail_idx;
 
-	ring->held = rx->n_held;
-	ring->in_flight = vb->host ? vring_driver_used(&rx->queue.drv) :
-				     vring_device_available(&rx->queue.dev);
-	if (ring->in_flight > vb->num - ring->held)
-		ring->in_flight = vb->num - ring->held;
+	ring->held = at_most(rx->n_held, vb->num);
+	ring->in_flight = at_most(vb->host ? vring_driver_used(&rx->queue.drv) :
+					     vring_device_available(&rx->queue.dev),
+				  vb->num - ring->held);
 	ring->free = vb->num - ring->held - ring->in_flight;
 	ring->oldest_ns = out_for(&vb->seen[rx->q], idx, ring->in_flight, now, now);
 	if (ring->held)
@@ -83,11 +87,14 @@ static void rx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring)
 		snprintf(ring->holder, sizeof(ring->holder), "the %s side", vb->host ? "host" : "remote");
 }
 
-static void notifications(const struct virtio_bus *vb, struct rpmsg_ring_stats *ring, unsigned q,
-			  uint64_t buffers)
+/* Some kicks are of no message, as when a ring is set up: what was suppressed stays so. */
+static void notifications(struct virtio_bus *vb, struct rpmsg_ring_stats *ring, unsigned q,
+			  uint64_t messages)
 {
 	ring->kicks = vb->kicks[q];
-	ring->suppressed = buffers > ring->kicks ? buffers - ring->kicks : 0;
+	if (messages > ring->kicks && messages - ring->kicks > vb->suppressed[q])
+		vb->suppressed[q] = messages - ring->kicks;
+	ring->suppressed = vb->suppressed[q];
 	ring->wakeups = peek(&vb->wakeups[q]);
 }
 

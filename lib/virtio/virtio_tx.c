@@ -11,15 +11,20 @@
 #include "virtio/barrier.h"
 #include "virtio/virtio_bus.h"
 
+static void end_full(struct tx *tx)
+{
+	if (tx->starved_since_ns)
+		tx->full_ns += clock_ns(CLOCK_MONOTONIC) - tx->starved_since_ns;
+	tx->full_since_ns = tx->starved_since_ns = 0;
+}
+
 /* With tx.lock: the queue is not full, if it was. */
 static void note_room(struct virtio_bus *vb)
 {
 	struct tx *tx = &vb->tx;
 	bool native = vb->host ? tx->queue.drv.native_event : tx->queue.dev.native_event;
 
-	if (tx->full_since_ns)
-		tx->full_ns += clock_ns(CLOCK_MONOTONIC) - tx->full_since_ns;
-	tx->full_since_ns = 0;
+	end_full(tx);
 	tx->quick_limit = native && !vb->bus.recorder ? tx->limit : 0;
 	bus_buffer(&vb->bus);
 }
@@ -27,11 +32,18 @@ static void note_room(struct virtio_bus *vb)
 /* With tx.lock: it is; the next one sent takes the long way and says that there is room. */
 static void note_full(struct virtio_bus *vb)
 {
-	if (!vb->tx.full_since_ns) {
+	if (!vb->tx.full_since_ns)
 		vb->tx.full_since_ns = clock_ns(CLOCK_MONOTONIC);
-		vb->tx.n_full++;
-	}
 	vb->tx.quick_limit = 0;
+}
+
+void tx_starved(struct virtio_bus *vb)
+{
+	note_full(vb);
+	if (vb->tx.starved_since_ns)
+		return;
+	vb->tx.starved_since_ns = clock_ns(CLOCK_MONOTONIC);
+	vb->tx.n_full++;
 }
 
 /* Nobody waits for a buffer: the other side need not tell of one. With tx.lock. */
@@ -86,6 +98,7 @@ void tx_stop(struct virtio_bus *vb)
 	vb->tx.up = false;
 	vb->tx.limit = 0;
 	vb->tx.quick_limit = 0;
+	end_full(&vb->tx);
 	if (vb->tx.leader)
 		event_fd_signal(vb->leave_fd);
 	__atomic_add_fetch(&vb->tx.seq, 1, __ATOMIC_RELAXED);
@@ -391,7 +404,7 @@ static __attribute__((noinline)) int no_buffer(struct virtio_bus *vb, struct end
 
 	if (!vb->tx.up)
 		return fail(EPIPE, "the link of bus %s is down", vb->bus.name);
-	note_full(vb);
+	tx_starved(vb);
 	record_no_buffer(vb, src, dst);
 	if (!wait)
 		return fail(ENOMEM, "no transmit buffer is free (%u of %u are out)", vb->num, vb->num);

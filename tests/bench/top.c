@@ -48,6 +48,7 @@ static struct shared *shared;
 static char dir[256], bin[PATH_MAX];
 static pid_t process[PROCESSES_MAX];
 static unsigned n_processes;
+static volatile sig_atomic_t ended;
 
 /* ---- processes ---- */
 
@@ -81,6 +82,19 @@ static void clean_up(void)
 		perror(cmd);
 }
 
+static void on_signal(int sig)
+{
+	ended = sig;
+}
+
+static void end_if_told(void)
+{
+	if (!ended)
+		return;
+	fprintf(stderr, "top: %s\n", strsignal(ended));
+	exit(1);
+}
+
 static pid_t kept(pid_t pid)
 {
 	if (pid < 0)
@@ -98,6 +112,7 @@ static pid_t branch(void)
 		return kept(pid);
 	n_processes = 0;
 	dir[0] = '\0';
+	signal(SIGTERM, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -177,6 +192,7 @@ static void is_ready(void)
 static void wait_ready(uint32_t n)
 {
 	for (int i = 0; __atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE) < n; i++) {
+		end_if_told();
 		if (i > 30000)
 			die("processes of the load");
 		nap_ms(1);
@@ -246,9 +262,11 @@ static void look(const struct top *top, long ms)
 	struct pollfd fd = { .fd = top->screen, .events = POLLIN };
 	char text[65536];
 
-	for (double left; (left = until - now_ns()) > 0;)
+	for (double left; (left = until - now_ns()) > 0;) {
 		if (poll(&fd, 1, (int)(left / 1e6) + 1) > 0 && read(fd.fd, text, sizeof(text)) <= 0)
 			die("rpmsg-top has ended");
+		end_if_told();
+	}
 }
 
 static void type(const struct top *top, const char *keys)
@@ -470,6 +488,7 @@ static void find_tools(void)
 
 int main(int argc, char **argv)
 {
+	const struct sigaction act = { .sa_handler = on_signal };
 	const char *tmp = getenv("TMPDIR");
 	int runs = argc > 1 ? atoi(argv[1]) : RUNS;
 
@@ -484,10 +503,13 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	setenv("RPMSG_DIR", dir, 1);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
 	if (shared == MAP_FAILED)
 		die("memory");
 	atexit(clean_up);
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
 	disturbance(false, runs);
 	printf("\n");
 	disturbance(true, runs);

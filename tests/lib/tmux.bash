@@ -29,23 +29,25 @@ tmux_says()
 	tmux_ display-message -p -t top: "$1"
 }
 
-# Not an interactive shell: that would put right what rpmsg-top leaves behind. With job control.
-pane_shell()
+# Its shell has job control, and is not interactive: that would put right what rpmsg-top leaves
+# behind. bash gives up what it does when a job is stopped or interrupted.
+pane_script()
 {
-	local order=
-	ulimit -c 0
-	set -m
-	exec 8<>orders
-	stty sane
-	stty -a >before
-	while :; do
-		stty -a >now
-		mv now after
-		read -r -u 8 order
-		eval "$order" 8<&-
-		echo "$?" >ended
-		mv ended status
-	done
+	cat <<-'END'
+		ulimit -c 0
+		set -m
+		trap : INT
+		stty sane
+		stty -a >before
+		while :; do
+			stty -a >now
+			mv now after
+			read -r order <&8
+			eval "$order" 8<&-
+			echo "$?" >ended
+			mv ended status
+		done
+	END
 }
 
 terminal()
@@ -62,11 +64,10 @@ terminal()
 		set -s exit-empty off
 	END
 	mkfifo orders
-	declare -f pane_shell >pane.sh
-	echo pane_shell >>pane.sh
+	pane_script >pane.sh
 	: >output
 	tmux_ -f tmux.conf new-session -d -s top -x "${size%x*}" -y "${size#*x}" \
-		env "$@" bash --norc --noprofile pane.sh
+		"$(printf '%q ' env "$@" dash pane.sh)8<>orders"
 	tmux_ pipe-pane -O -t top: 'cat >>output'
 	wait_for test -s after
 }
@@ -91,14 +92,14 @@ find_top()
 
 has_screen()
 {
-	[[ $(tmux_says '#{alternate_on}') == 1 ]] && seen .
+	seen 'h help|^too small' && find_top
 }
 
+# Not every terminal has a screen besides the one that is there.
 top()
 {
-	order "rpmsg-top ${*@Q}"
+	order "clear; rpmsg-top ${*@Q}"
 	poll_until "$DEADLINE" has_screen || fail "no screen: rpmsg-top $*"
-	find_top || fail "it has ended: $(<status)"
 }
 
 keys()

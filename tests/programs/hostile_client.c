@@ -127,12 +127,17 @@ static int bind_endpoint(int ends[2], struct proto_bind_reply *rep)
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = { rep, sizeof(*rep) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct msghdr msg;
 	int fd = greet();
+	ssize_t n;
 
 	say(fd, &b, sizeof(b));
-	if (recvmsg(fd, &msg, 0) != sizeof(*rep) || rep->head.status || !CMSG_FIRSTHDR(&msg))
+	do { /* what others do is told, too */
+		msg = (struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+				       .msg_controllen = sizeof(control) };
+		n = recvmsg(fd, &msg, 0);
+	} while (n >= (ssize_t)sizeof(rep->head) && rep->head.op != PROTO_BIND);
+	if (n != sizeof(*rep) || rep->head.status || !CMSG_FIRSTHDR(&msg))
 		die("bind");
 	memcpy(ends, CMSG_DATA(CMSG_FIRSTHDR(&msg)), 2 * sizeof(int));
 	return fd;

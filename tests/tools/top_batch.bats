@@ -211,6 +211,20 @@ has_rounds()
 		| .[(map(.type) | index("up")) + 1] | .tx.rate == null' "$out"
 }
 
+@test "rpmsgd starts again within one interval: down and up are told all the same" {
+	serve
+	local server=$started
+	start rpmsg-top --batch -j -i 3 -b rpmsg0
+	local top_pid=$started out=$started_out
+	wait_for has_rounds "$out" 1
+	exits 0 stop "$server"
+	serve
+	wait_for has_rounds "$out" 2
+	exits 130 stop "$top_pid" INT
+	run -0 jq -r 'select(.type == "down" or .type == "up").type' "$out"
+	assert_output $'down\nup'
+}
+
 @test "--exit-on-down ends with 6" {
 	serve
 	local server=$started
@@ -263,6 +277,8 @@ has_rounds()
 
 @test "what cannot be meant" {
 	run -64 rpmsg-top
+	assert_output --partial 'standard output is no terminal: use --batch'
+	run -64 rpmsg-top -b nobody
 	assert_output --partial 'standard output is no terminal: use --batch'
 	run -64 rpmsg-top --batch -i 0.05
 	assert_output --partial "--interval: '0.05' is not from 0.1 to 3600"

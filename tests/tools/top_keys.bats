@@ -233,7 +233,7 @@ captured()
 	see '^messages of' '^events '
 
 	keys g Space
-	see '^ \*remote +svc1' '^> remote +svc2' '^messages of 1 tagged rows'
+	see '^ \*remote +svc1' '^> remote +svc2' '^messages of 1 tagged row '
 	keys Space
 	see '^ \*remote +svc2' '^> remote +svc3' '^messages of 2 tagged rows'
 	speak svc1 1 one-of-two
@@ -288,7 +288,7 @@ captured()
 	speak svc1 10 x
 	terminal 160x30
 	top -R -i 0.1
-	local row='^> rpmsg0 +remote +svc1 .*'
+	local row='^> (rpmsg0 +)?remote +svc1 .*'
 	see "$row 10 +10$" 'every 0.1 s  [0-9:]{8}$'
 	keys -
 	see '^every 0.1 s'
@@ -425,12 +425,17 @@ mouse_is()
 		keys q
 		click 'events -'
 		see '^> events'
+		rpmsg-ns -R announce thing
+		rpmsg-ns -R withdraw thing
+		see ' withdraw$'
 		mouse 64 5 "$(screen | grep -n '^> events' | cut -d: -f1)"
 		see 'events \([0-9]+ newer below\)'
 		keys s
-		click ' DST '
+		click ' BUS '
 		unsee '^ Sort by'
-		see 'DST\^'
+		keys s
+		see '^> \* BUS'
+		keys s
 		quit_by 0 q
 	done
 	top --no-mouse

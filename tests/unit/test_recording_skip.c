@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Passing over messages of a recording: which they are, how many, and that no event is among them. */
+/* Passing over messages of a recording: which, how many, and that no event is among them. */
 #include <errno.h>
 #include <pthread.h>
 

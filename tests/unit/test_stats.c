@@ -153,6 +153,34 @@ static void test_last(void **state)
 	assert_int_equal(of(r).counts.rx.last_ns, last);
 }
 
+/* Recorded: its own, whatever else passed before somebody asked. */
+static void test_last_of_each(void **state)
+{
+	char path[] = "/tmp/test_stats.XXXXXX";
+	struct rpmsg_endpoint *h = bind_addr(lb.host, inbox_cb, &in, 5, 77);
+	struct rpmsg_endpoint *other = bind_addr(lb.host, inbox_cb, &in, 6, 78);
+	struct rpmsg_endpoint *r = bind_addr(lb.remote, inbox_cb, &in, 77, 5);
+	struct rpmsg_endpoint *far = bind_addr(lb.remote, inbox_cb, &in, 78, 6);
+	uint64_t after;
+
+	(void)state;
+	send_all(h, lengths, 1);
+	close(mkstemp(path));
+	assert_int_equal(rpmsg_bus_record(lb.host, path, 0), 0);
+	assert_true(of(h).counts.tx.last_ns > 0);
+	send_all(h, lengths, 1);
+	send_all(r, lengths, 1);
+	after = now_ns(CLOCK_MONOTONIC);
+	while (now_ns(CLOCK_MONOTONIC_COARSE) <= after)
+		continue;
+	send_all(other, lengths, 1);
+	send_all(far, lengths, 1);
+	assert_in_range(of(h).counts.tx.last_ns, 1, after);
+	assert_in_range(of(h).counts.rx.last_ns, 1, after);
+	assert_true(of(other).counts.tx.last_ns > after);
+	assert_true(of(other).counts.rx.last_ns > after);
+}
+
 static int sum_channel(const struct rpmsg_channel_status *st, void *arg)
 {
 	*(struct rpmsg_channel_status *)arg = *st;
@@ -201,6 +229,43 @@ static void test_gone(void **state)
 	assert_string_equal(of(h).channel.name, "");
 	assert_int_equal(of_bus(lb.host).counts.tx.messages, N_LENGTHS);
 	rpmsg_destroy_ept(h);
+	assert_int_equal(of_bus(lb.host).counts.tx.messages, N_LENGTHS);
+	assert_int_equal(of_bus(lb.host).n_endpoints, 0);
+}
+
+static int take_it(struct rpmsg_device *rpdev)
+{
+	(void)rpdev;
+	return 0;
+}
+
+static struct rpmsg_stats leaving;
+
+static void let_go(struct rpmsg_device *rpdev)
+{
+	leaving = of_bus(rpmsg_device_bus(rpdev));
+}
+
+/* While a channel goes its endpoints count still, in between too. */
+static void test_going(void **state)
+{
+	static const struct rpmsg_device_id ids[] = { { .name = "svc" }, { .name = "" } };
+	static struct rpmsg_driver drv = { .drv.name = "taker", .id_table = ids, .probe = take_it,
+					   .callback = inbox_cb, .remove = let_go };
+	struct rpmsg_device *svc = rpmsg_service_create(lb.remote, "svc", 100, 0), *found;
+
+	(void)state;
+	assert_int_equal(rpmsg_bus_register_driver(lb.host, &drv), 0);
+	loop_bus_settle(&lb);
+	found = rpmsg_bus_find_channel(lb.host, "svc");
+	assert_non_null(found);
+	send_all(found->ept, lengths, N_LENGTHS);
+	assert_int_equal(of_bus(lb.host).counts.tx.messages, N_LENGTHS);
+	assert_int_equal(rpmsg_service_destroy(svc), 0);
+	loop_bus_settle(&lb);
+	assert_int_equal(leaving.counts.tx.messages, N_LENGTHS);
+	assert_int_equal(leaving.n_channels, 0);
+	assert_int_equal(leaving.n_endpoints, 1);
 	assert_int_equal(of_bus(lb.host).counts.tx.messages, N_LENGTHS);
 	assert_int_equal(of_bus(lb.host).n_endpoints, 0);
 }
@@ -336,6 +401,36 @@ static void test_rings(void **state)
 	assert_int_equal(of_bus(lb.remote).rx_ring.in_flight, 0);
 	assert_true(of_bus(lb.remote).rx_ring.wakeups > 0);
 	assert_true(of(r).counts.rx.messages == NUM);
+}
+
+/* That somebody looks at a full ring is no send that found no buffer. */
+static void test_full_by_the_way(void **state)
+{
+	struct rpmsg_endpoint *h = bind_addr(lb.host, inbox_cb, &in, 5, 77);
+	struct rpmsg_bus_info info = { .size = sizeof(info) };
+	uint64_t before = now_ns(CLOCK_MONOTONIC);
+	struct rpmsg_ring_stats tx;
+
+	(void)state;
+	for (unsigned i = 0; i < NUM; i++)
+		assert_int_equal(rpmsg_trysend(h, "x", 1), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rpmsg_bus_get_info(lb.host, &info), 0);
+		tx = of_bus(lb.host).tx_ring;
+		assert_int_equal(tx.free, 0);
+		assert_int_equal(tx.full, 0);
+		assert_int_equal(tx.full_ns, 0);
+	}
+	assert_int_equal(rpmsg_trysend(h, "x", 1), -ENOMEM);
+	tx = of_bus(lb.host).tx_ring;
+	assert_int_equal(tx.full, 1);
+	assert_in_range(tx.full_ns, 1, now_ns(CLOCK_MONOTONIC) - before);
+
+	/* who polls for one is woken by it */
+	assert_int_equal(rpmsg_poll(h), 0);
+	assert_int_equal(tx.wakeups, 0);
+	loop_bus_settle(&lb);
+	assert_int_equal(of_bus(lb.host).tx_ring.wakeups, 1);
 }
 
 static struct rpmsg_held *kept[2];
@@ -514,8 +609,9 @@ static void test_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_sizes), CASE(test_sizes_recorded), CASE(test_last), CASE(test_gone),
-		CASE(test_errors), CASE(test_deaf), CASE(test_rings), CASE(test_held),
+		CASE(test_sizes), CASE(test_sizes_recorded), CASE(test_last),
+		CASE(test_last_of_each), CASE(test_gone), CASE(test_going), CASE(test_errors),
+		CASE(test_deaf), CASE(test_rings), CASE(test_full_by_the_way), CASE(test_held),
 		CASE(test_strays), CASE(test_for_each), CASE(test_threads),
 	};
 

@@ -14,6 +14,7 @@
 #include "common/pcap.h"
 #include "common/run.h"
 #include "rpmsg-top/film_bus.h"
+#include "rpmsg-top/film_kept.h"
 #include "rpmsg-top/source.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -260,6 +261,54 @@ static void test_records(void **state)
 	src->ops->close(src);
 }
 
+static void hear_in_order(const struct rpmsg_record *record, void *arg)
+{
+	uint64_t *next = arg;
+
+	assert_int_equal(record->seq, *next);
+	assert_string_equal(record->bus, "x");
+	if (record->type != RPMSG_RECORD_MESSAGE)
+		assert_string_equal(record->text, "why");
+	++*next;
+}
+
+static void test_messages_and_events_in_order(void **state)
+{
+	static const uint8_t large[60000];
+	struct kept *k = kept_new();
+	uint64_t next = 0;
+	int dropped = 0;
+
+	(void)state;
+	assert_non_null(k);
+	for (uint64_t i = 0; i < 20; i++) {
+		const struct rpmsg_record m = {
+			.seq = i, .bus = "x", .text = i % 3 ? NULL : "why",
+			.type = i % 3 ? RPMSG_RECORD_MESSAGE : RPMSG_RECORD_REFUSED,
+			.len = i % 3 ? 5 : 0, .data = payload,
+		};
+
+		assert_int_equal(kept_put(k, &m), 0);
+	}
+	assert_int_equal(kept_take(k, 7, hear_in_order, &next), 7);
+	assert_int_equal(kept_take(k, 100, hear_in_order, &next), 13);
+	/* bounded: the oldest go */
+	for (uint64_t i = 0; i < 1000; i++) {
+		const struct rpmsg_record m = {
+			.seq = i, .bus = "x", .len = sizeof(large), .data = large,
+		};
+		int n = kept_put(k, &m);
+
+		assert_true(n >= 0);
+		dropped += n;
+	}
+	assert_in_range(dropped, 500, 999);
+	next = (uint64_t)dropped;
+	assert_int_equal(kept_take(k, 1000, hear_in_order, &next), 1000 - dropped);
+	assert_int_equal(next, 1000);
+	kept_free(k);
+}
+
 /* ---- what is recorded while it is shown ---- */
 
 static int deaf(struct rpmsg_device *rpdev, void *data, int len, void *priv, uint32_t src)
@@ -460,6 +509,28 @@ static void test_no_recipient(void **state)
 	film_bus_free(b);
 }
 
+/* The other side is behind: some messages come between what is told of others. */
+static void test_no_recipient_told_late(void **state)
+{
+	struct film_bus *b = new_bus();
+	struct snapshot p = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		put(b, sent(7, 99, 10), 0);
+	put_nobody(b, 10, 0);
+	put(b, sent(7, 99, 10), 0);
+	for (unsigned i = 0; i < 3; i++)
+		put_nobody(b, 10, 0);
+	look(b, 0, &p);
+	assert_int_equal(p.side[1].stats.no_recipient, 4);
+	assert_int_equal(p.side[1].stats.stray[0].messages, 4);
+	assert_int_equal(p.side[1].stats.stray[0].bytes, 40);
+	assert_null(endpoint(&p.side[1], 99));
+	snapshot_free(&p);
+	film_bus_free(b);
+}
+
 static void test_shortages(void **state)
 {
 	const struct rpmsg_record none = {.type = RPMSG_RECORD_NO_BUFFER, .dir = RPMSG_H2R,
@@ -516,9 +587,11 @@ int main(void)
 		cmocka_unit_test(test_broken_in_the_middle),
 		cmocka_unit_test(test_runs),
 		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_messages_and_events_in_order),
 		cmocka_unit_test(test_recorded_now),
 		cmocka_unit_test(test_addresses_change_hands),
 		cmocka_unit_test(test_no_recipient),
+		cmocka_unit_test(test_no_recipient_told_late),
 		cmocka_unit_test(test_shortages),
 		cmocka_unit_test(test_more_addresses_than_rows),
 	};

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -231,6 +232,40 @@ static void test_gone(void **state)
 	made.gone = true;
 	update();
 	assert_false(table_bus(table, 0)->picture.side[0].served);
+	assert_int_equal(table_rows(table), 1);
+}
+
+/* The last ones go all at once, while nothing else changes: none may be shown that is freed. */
+static void test_long_gone(void **state)
+{
+	(void)state;
+	endpoint(picture(SECOND), 1, 0, 0);
+	update();
+	made.gone = true;
+	update();
+	for (int i = 0; table_rows(table) && i < 1200; i++) {
+		usleep(50000);
+		table_update(table, &made.source);
+	}
+	assert_int_equal(table_rows(table), 0);
+}
+
+/* It went between the question for its picture and that for its state. */
+static void test_gone_meanwhile(void **state)
+{
+	(void)state;
+	made.gone = true;
+	channel(picture(SECOND), "echo", RPMSG_ADDR_ANY, 0x400);
+	table_update(table, &made.source);
+	assert_int_equal(table_rows(table), 0);
+	assert_int_equal(table_bus(table, 0)->picture.clock_ns, 0);
+	made.gone = false;
+	update();
+	assert_int_equal(table_rows(table), 0);
+	channel(picture(2 * SECOND), "echo", RPMSG_ADDR_ANY, 0x400);
+	update();
+	assert_int_equal(table_rows(table), 1);
+	assert_false(table_bus(table, 0)->fresh);
 }
 
 static void test_channel_without_endpoint(void **state)
@@ -368,6 +403,13 @@ static void check_time(uint64_t seconds, const char *wanted)
 	assert_string_equal(text, wanted);
 }
 
+static void check_duration(uint64_t ns, const char *wanted)
+{
+	char text[SHORT_TEXT_SIZE];
+
+	assert_string_equal(short_duration(ns, text), wanted);
+}
+
 static void test_short(void **state)
 {
 	(void)state;
@@ -389,6 +431,13 @@ static void test_short(void **state)
 	check_time(60, "1 min");
 	check_time(3600, "1 h");
 	check_time(86400, "1 d");
+	check_duration(0, "0.0 s");
+	check_duration(SECOND / 10, "0.1 s");
+	check_duration(60 * SECOND - 1, "59.9 s");
+	check_duration(60 * SECOND, "1 min");
+	check_duration(UINT64_MAX, "213503 d");
+	assert_string_equal(plural_s(0), "s");
+	assert_string_equal(plural_s(1), "");
 }
 
 static void test_columns(void **state)
@@ -417,6 +466,8 @@ int main(void)
 		test(test_another_server),
 		test(test_counter_back),
 		test(test_gone),
+		test(test_long_gone),
+		test(test_gone_meanwhile),
 		test(test_channel_without_endpoint),
 		test(test_many),
 		test(test_search),

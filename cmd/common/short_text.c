@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Numbers and times that fit a narrow column. */
+#include "common/short_text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
-
-#include "rpmsg-top/table.h"
 
 #define NS_PER_S UINT64_C(1000000000)
 
@@ -39,4 +38,16 @@ void short_time(uint64_t ns, char *text, size_t size)
 		snprintf(text, size, "%" PRIu64 " h", s / 3600);
 	else
 		snprintf(text, size, "%" PRIu64 " d", s / 86400);
+}
+
+const char *short_duration(uint64_t ns, char text[SHORT_TEXT_SIZE])
+{
+	uint64_t tenths = ns / (NS_PER_S / 10);
+
+	if (tenths < 600)
+		snprintf(text, SHORT_TEXT_SIZE, "%" PRIu64 ".%" PRIu64 " s", tenths / 10,
+			 tenths % 10);
+	else
+		short_time(ns, text, SHORT_TEXT_SIZE);
+	return text;
 }
