@@ -2,7 +2,6 @@
 /* The server's channels and link state, mirrored into the core: drivers see no difference. */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "backend/client.h"
 
@@ -411,7 +410,7 @@ static void own_view(struct client *c, struct rpmsg_channel_status *st, uint64_t
 	struct channel *ch = find(c, id);
 
 	st->rpdev = ch ? &ch->pub : NULL;
-	if (st->holder_kind != RPMSG_HOLDER_CLIENT || st->holder_pid != (int)getpid())
+	if (st->holder_kind != RPMSG_HOLDER_CLIENT || st->holder_pid != c->bus.pid)
 		return;
 	st->holder_kind = RPMSG_HOLDER_SELF;
 	if (!ch || !ch->driver)

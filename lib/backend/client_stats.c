@@ -2,7 +2,6 @@
 /* What rpmsgd has counted, of its bus's side and of each client's endpoint. */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "backend/client.h"
 
@@ -111,7 +110,7 @@ int client_for_each_endpoint(struct rpmsg_bus *bus,
 {
 	struct proto_endpoints_reply *rep = malloc(sizeof(*rep));
 	struct rpmsg_endpoint_stats st;
-	const int self = (int)getpid();
+	const int self = bus->pid;
 	uint64_t last = 0;
 	int ret;
 

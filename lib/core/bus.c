@@ -48,6 +48,7 @@ int bus_init(struct rpmsg_bus *bus, const struct backend_ops *ops, const char *n
 	bus->ops = ops;
 	bus->side = side;
 	bus->since_ns = clock_ns(CLOCK_MONOTONIC);
+	bus->pid = (int)getpid();
 	bus_look_at_clock(bus);
 	bus->send_timeout_ms = SEND_TIMEOUT_MS;
 	if (opt) {
@@ -294,7 +295,7 @@ struct rpmsg_bus *rpmsg_device_bus(struct rpmsg_device *rpdev)
 
 int rpmsg_bus_get_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)
 {
-	struct rpmsg_bus_info full = { .size = sizeof(full), .pid = (int)getpid() };
+	struct rpmsg_bus_info full = { .size = sizeof(full), .pid = bus->pid };
 	struct rpmsg_counts counts;
 	size_t size = info->size;
 	int err;

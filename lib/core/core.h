@@ -281,6 +281,7 @@ struct rpmsg_bus {
 	uint64_t now_ns;           /* atomic; CLOCK_MONOTONIC_COARSE as last looked at: bus_look_at_clock() */
 	uint64_t since_ns;         /* when it was made */
 	uint64_t last_id;          /* of endpoints */
+	int pid;                   /* whose it is */
 	struct lock *tx_lock;      /* guards endpoints' counts.tx; or NULL, and they are atomic */
 	struct rpmsg_stray stray[RPMSG_STRAYS]; /* n_strays of them, the newest first */
 	uint32_t n_strays;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/core.h"
@@ -228,7 +227,7 @@ static void describe(struct endpoint *e, struct rpmsg_endpoint_stats *st)
 
 	*st = (struct rpmsg_endpoint_stats){
 		.size = sizeof(*st), .id = e->id, .addr = e->pub.addr, .dst = peek(&e->dst),
-		.own = e->own, .holder_kind = RPMSG_HOLDER_SELF, .holder_pid = (int)getpid(),
+		.own = e->own, .holder_kind = RPMSG_HOLDER_SELF, .holder_pid = e->bus->pid,
 		.channel = { .src = RPMSG_ADDR_ANY, .dst = RPMSG_ADDR_ANY },
 		.waiting = __atomic_load_n(&e->waiting, __ATOMIC_ACQUIRE),
 	};
