@@ -2,6 +2,7 @@
 /* What keys do. */
 #include <curses.h>
 
+#include "common/run.h"
 #include "rpmsg-top/draw.h"
 
 #define NS_PER_MS INT64_C(1000000)
@@ -213,7 +214,7 @@ static void set_interval(struct view *v, int by)
 
 static void refresh_now(struct view *v)
 {
-	v->hurried = v->paused;
+	v->hurried_ns = v->paused ? run_now() : 0;
 	source_hurry(v->src);
 }
 

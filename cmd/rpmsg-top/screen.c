@@ -13,6 +13,7 @@
 #define TICK_NS INT64_C(1000000000)
 /* Between two looks for what is to be captured while all else is paused. */
 #define CAPTURE_NS INT64_C(50000000)
+#define SILENT_NS UINT64_C(1000000000)
 
 enum { FD_KEYS, FD_WAKE, FD_SAID, FD_SOURCE, N_FDS };
 
@@ -85,13 +86,27 @@ static void count_rounds(struct screen *s)
 		v->done = true;
 }
 
+/* One that was ready before the key is not what was asked for; who is silent is not waited for. */
+static bool has_hurried(const struct view *v)
+{
+	for (size_t i = 0; i < table_buses(v->table); i++) {
+		const struct bus_row *bus = table_bus(v->table, i);
+
+		if (bus->bus.there && bus->bus.silent_ns < SILENT_NS &&
+		    bus->picture.clock_ns < (uint64_t)v->hurried_ns)
+			return false;
+	}
+	return true;
+}
+
 static void take_pictures(struct screen *s)
 {
 	struct view *v = s->v;
 	bool new = table_update(v->table, v->src);
 
 	if (new) {
-		v->hurried = false;
+		if (has_hurried(v))
+			v->hurried_ns = 0;
 		events_learn(v->events, v->table);
 		view_advise(v);
 		view_settle(v); /* rows may have moved in memory */
@@ -108,7 +123,7 @@ static void take_news(struct screen *s)
 
 	if (v->film)
 		source_time(v->src, &v->time);
-	if (!v->paused || v->hurried)
+	if (!v->paused || v->hurried_ns)
 		take_pictures(s);
 	if (!v->paused || records_captured(v))
 		v->changed |= records_update(v);
@@ -126,7 +141,7 @@ static int source_poll_fd(const struct screen *s)
 {
 	const struct view *v = s->v;
 
-	return v->paused && !v->hurried ? -1 : source_fd(v->src);
+	return v->paused && !v->hurried_ns ? -1 : source_fd(v->src);
 }
 
 static int64_t wake_time(const struct screen *s)

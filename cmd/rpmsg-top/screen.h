@@ -51,7 +51,8 @@ struct view {
 	enum column sort;
 	bool invert;
 	char filter[PROMPT_SIZE], search[PROMPT_SIZE];
-	bool paused, hurried;           /* hurried: one picture is taken all the same */
+	bool paused;
+	int64_t hurried_ns;             /* all the same a picture of then or later is wanted; or 0 */
 	size_t first_column;            /* how many are scrolled away */
 	bool show[N_PANES];
 	enum pane focus;
