@@ -185,10 +185,18 @@ static void add_features(struct json_object *obj, uint64_t features)
 
 /* ---- lines ---- */
 
+/* When the side counted: the other one has done that earlier or later. */
+static uint64_t side_time(const struct snapshot *s, enum rpmsg_side side)
+{
+	uint64_t counted = s->side[side - RPMSG_SIDE_HOST].stats.time_ns;
+
+	return counted ? snapshot_real_ns(s, counted) : s->time_ns;
+}
+
 static struct json_object *new_line(const struct snapshot *s, enum rpmsg_side side,
 				    const char *what)
 {
-	struct json_object *obj = format_json_new("stats", s->time_ns, s->bus);
+	struct json_object *obj = format_json_new("stats", side_time(s, side), s->bus);
 
 	if (!obj)
 		return NULL;

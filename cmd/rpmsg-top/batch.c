@@ -164,35 +164,32 @@ static bool is_over(const struct rounds *r)
 
 /* ---- live ---- */
 
-/* Whether there is a picture of each bus: the next ones are those of the next round. */
-static bool is_complete(const struct rounds *r)
+static bool has_any(const struct rounds *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		if (!r->batch.fresh[i])
-			return false;
-	return r->n;
+		if (r->batch.fresh[i])
+			return true;
+	return false;
 }
 
-/* Until all pictures of the round are there, or it is too late for them; false at the end. */
+/*
+ * Until all pictures of the round are there, or it is too late for them; false at the end. They
+ * come at their time: of one that was kept waiting the next may take the place.
+ */
 static bool wait_for_round(struct rounds *r)
 {
-	const int64_t early = r->due - r->batch.cfg->interval_ns / 8, late = r->due + LATE_NS;
-	bool all = update(r);
-
 	for (;;) {
 		struct pollfd fd = {.fd = source_fd(r->batch.src), .events = POLLIN};
-		int64_t now = run_now(), until = all ? early : late;
-		bool complete = is_complete(r);
+		bool all = update(r);
+		int64_t now = run_now(), until = all ? r->due : r->due + LATE_NS;
 
 		if (r->code != TOOL_OK)
 			return false;
-		if (now >= until)
+		if ((all && has_any(r)) || now >= until)
 			return true;
 		if (now >= r->deadline ||
-		    run_wait(&fd, !complete, until < r->deadline ? until : r->deadline) < 0)
+		    run_wait(&fd, 1, until < r->deadline ? until : r->deadline) < 0)
 			return false;
-		if (!complete)
-			all = update(r);
 	}
 }
 

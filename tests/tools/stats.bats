@@ -75,6 +75,8 @@ FLOW_1='"messages":9,"bytes":1020,"sizes":{"0":1,"1":1,"2-3":3,"4-7":1,"128-255"
 	run -0 jq -e -s 'all(.[]; .errors == {no_buffer: 0, timeout: 0, too_long: 0, no_dst: 0, down: 0,
 		lost: 0, other: 0} and .dropped == 0)' out
 	run -0 jq -e -s 'all(.[] | .ts, .tx.last, .rx.last; test("^[0-9]+[.][0-9]{9}$"))' out
+	# each side has the time at which it counted
+	run -0 jq -e -s '[group_by(.side)[] | map(.ts) | unique] | map(length) == [1, 1] and .[0] != .[1]' out
 	# the last one passed since the bus is served, before it was asked
 	run -0 jq -e -s --argjson from "$(stat -c %Y "$BATS_TEST_TMPDIR")" \
 		'all(.[]; (.tx.last | tonumber) >= $from - 1 and (.tx.last | tonumber) <= (.ts | tonumber))' out

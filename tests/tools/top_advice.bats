@@ -127,7 +127,7 @@ halt()
 	halt "$receiver"
 	start timeout 60 "$P/flow" send rpmsg0 20000 6
 	local sender=$started
-	finds not-read
+	finds 'alarm host no-buffer'
 	assert_output --regexp "warning remote not-read: rpmsg0 remote: 0x400 of pid $receiver \(flow\) has read nothing for [0-9]+ s: [0-9]+ messages waiting, 16 of them in the ring"
 	assert_output --regexp "alarm host no-buffer: rpmsg0 host: no transmit buffer is free: all 16 are with pid $receiver \(flow\) endpoint 0x400, none came back for [0-9]+ s"
 	waited "$sender"

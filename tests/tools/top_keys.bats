@@ -213,6 +213,8 @@ captured()
 	unsee 'newer below'
 	keys g
 	see 'newer below'
+	keys G
+	unsee 'newer below'
 	rpmsg-ns -R announce thing
 	rpmsg-ns -R withdraw thing
 	see 'announce' 'withdraw'
@@ -229,8 +231,23 @@ captured()
 	see '^events '
 	keys e
 	unsee '^events '
+	# off and on again, the recording is read again
+	local i
+	for ((i = 0; i < 9; i++)); do
+		keys m e
+		see '^messages of' '^events '
+		keys m e
+		unsee '^messages of' '^events '
+	done
 	keys m e
 	see '^messages of' '^events '
+	# the pane is there before the recording is open
+	speaks_again()
+	{
+		speak svc2 1 again
+		seen 'h>r .*again'
+	}
+	wait_for speaks_again
 
 	keys g Space
 	see '^ \*remote +svc1' '^> remote +svc2' '^messages of 1 tagged row '
@@ -241,6 +258,10 @@ captured()
 	speak svc3 1 untagged
 	see one-of-two two-of-two
 	unsee untagged
+	keys k Space
+	see '^  remote +svc2' '^messages of 1 tagged row'
+	keys k Space
+	see '^ \*remote +svc2' '^> remote +svc3' '^messages of 2 tagged rows'
 	keys U
 	see '^messages of svc3'
 	unsee '^.\*remote'
@@ -299,10 +320,12 @@ captured()
 	speak svc1 5 x
 	keys r
 	see "$row 15 +15$"
-	keys - - - - - - - - -
-	see 'every 0.1 s  [0-9:]{8}$'
+	keys - - - - -
+	see 'every 1 s  [0-9:]{8}$'
 	keys p
 	see 'PAUSED$'
+	# so long that there is a picture which is not shown
+	rpmsg-top --batch -c 2 -i 1.1 >/dev/null
 	speak svc1 5 x
 	keys h
 	see '^Moving'
@@ -310,6 +333,8 @@ captured()
 	see "$row 15 +15$"
 	keys r
 	see "$row 20 +20$" 'PAUSED$'
+	keys - - - - - - - - -
+	see '^every 0.1 s'
 	keys Z
 	unsee 'PAUSED$'
 	speak svc1 5 x

@@ -90,6 +90,7 @@ has_color()
 		see '^messages of'
 		if [[ $how == LC_ALL=C* ]]; then
 			assert is_ascii
+			see '^messages of svc1 .*-----'
 		else
 			see '───|---'
 		fi

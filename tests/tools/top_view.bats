@@ -92,10 +92,13 @@ selected_in_one_piece()
 	see "payload $seen_as"
 	rpmsg-listen -q --history --no-follow --events -w "x$bad.pcap" >/dev/null
 	quit_by 0 q
-	order 'rpmsg-top -r x*.pcap'
+	printf %s "$bad.cap" >name
+	order 'rpmsg-top -r x*.pcap -w "$(cat name)"'
 	wait_for has_screen
 	keys '$'
 	see "$seen_as"
+	keys w
+	see "^writing $seen_as\.cap: "
 	quit_by 0 q
 	grep -q pwned output
 	run -1 grep -a $'\e]0;\|\e\[31mred' output
