@@ -68,7 +68,7 @@ static void write_waits(struct sheet *s, const struct rpmsg_endpoint_stats *st)
 		   st->counts.waits, plural_s(st->counts.waits),
 		   (double)st->counts.wait_ns / NS_PER_S);
 	write_pile(s, "waiting", st->waiting, st->waiting_ns, "sender", "without a buffer");
-	write_pile(s, "queued", st->queued, st->queued_ns, "message", "not read");
+	write_pile(s, "queued", st->queued, st->queued_ns, "message", "kept until it reads");
 	write_pile(s, "held", st->held, st->held_ns, "buffer", "of the ring not given back");
 }
 

@@ -28,7 +28,7 @@ load ../lib/traffic
 	see '^two  0x401 > 0x40[0-9]  on the remote side of rpmsg0$' \
 		'^sent      987 messages  19740 bytes  0 msg/s  0 B/s  last ' \
 		'^received  987 messages  19740 bytes  0 msg/s  0 B/s  last ' \
-		'^queued    0 messages not read' '^dropped   0 messages' '^16-31 .* 987 .* 987$'
+		'^queued    0 messages kept until it reads' '^dropped   0 messages' '^16-31 .* 987 .* 987$'
 	speak two 13 x
 	see '^received  1000 messages  19753 bytes' '^1 .* 13 .* 13$' '^16-31 .* 987 .* 987$'
 	quit_by 0 q q
