@@ -28,7 +28,7 @@ selected_in_one_piece()
 	stop "$started" || :
 	# more than its socket takes
 	kill -STOP "$sink"
-	rpmsg-send -q -n sink -c 2000 -t 1 "$(printf '%400s')" >/dev/null || :
+	rpmsg-send -q -n sink -c 2000 -t 1 "$(printf '%400s' .)" >/dev/null || :
 	resize 160x30
 	see 'remote +sink .* [0-9.]+k? \([0-9]+ (s|min)\)'
 	keys Right Right Right Right Right Right Right Right
