@@ -13,11 +13,18 @@ watch()
 	wait_for grep -q '"what":"bus"' "$rounds"
 }
 
-# last_round BUS: what was said of a bus in the last round that is whole, in the file "last"
+# last_round BUS: what was said of a bus in the last round that is whole, in the file "last". Findings
+# come first, then each side, whose time is its own.
 last_round()
 {
 	jq -cnR --arg bus "$1" '[inputs | fromjson? | select(.bus == $bus)]
-		| (map(select(.what == "bus").ts) | unique | .[-2]) as $ts | .[] | select(.ts == $ts)' "$rounds" >last
+		| (map(select(.what == "bus").side) | first) as $first
+		| reduce .[] as $line ({n: 0, all: []};
+			if .before != "advice" and ($line.type == "advice"
+				or ($line.what == "bus" and $line.side == $first))
+			then .n += 1 else . end
+			| .before = $line.type | .all += [[.n, $line]])
+		| (.n - 1) as $n | .all[] | select(.[0] == $n)[1]' "$rounds" >last
 	[[ -s last ]]
 }
 
