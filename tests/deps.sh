@@ -111,12 +111,14 @@ fi
 echo "installing: $packages" >&2
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q update </dev/null >&2
 packages=$(missing "$@" | chosen | tr '\n' ' ')
+# Only their programs are wanted: tests must not open this machine to the network.
+units=
+case " $packages " in *' openssh-server '*) units="ssh.service ssh.socket" ;; esac
 case " $packages " in
-*' openssh-server '*)
-	# Only its program is wanted: tests must not open this machine to the network.
-	[ ! -d /run/systemd/system ] || $as_root systemctl mask ssh.service ssh.socket >&2
-	;;
+*' prometheus-node-exporter '*) units="$units prometheus-node-exporter.service" ;;
 esac
+# shellcheck disable=SC2086 # a list of words
+[ -z "$units" ] || [ ! -d /run/systemd/system ] || $as_root systemctl mask $units >&2
 # shellcheck disable=SC2086 # a list of words
 $as_root env DEBIAN_FRONTEND=noninteractive \
 	apt-get -q -y --no-install-recommends install $packages </dev/null >&2
