@@ -59,6 +59,7 @@ int pen_room(const struct pen *p)
 }
 
 /* Whoever chose the text, the terminal gets printable ASCII. Its length. */
+__attribute__((format(printf, 2, 0)))
 static int say(char text[TEXT_MAX], const char *fmt, va_list args)
 {
 	char raw[TEXT_MAX];
