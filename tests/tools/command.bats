@@ -135,7 +135,7 @@ surroundings()
 	serve
 	for sig in TERM INT HUP QUIT; do
 		# a shell of bats' ignores SIGINT and SIGQUIT in what it starts in the background
-		start setpriv_default rpmsg-listen -b rpmsg0 -w all.pcap -- \
+		start default_signals rpmsg-listen -b rpmsg0 -w all.pcap -- \
 			bash -c "trap 'rpmsg-send -d 50 x; exit 5' $sig; : >ready; while sleep 0.05; do :; done"
 		wait_for test -e ready
 		rm ready
@@ -145,7 +145,7 @@ surroundings()
 }
 
 # With the signals that an interactive shell would leave to a program.
-setpriv_default()
+default_signals()
 {
 	exec env --default-signal=INT,QUIT "$@"
 }
@@ -153,7 +153,7 @@ setpriv_default()
 # terminal CMD: on a terminal where keys are what is written to the pipe
 terminal()
 {
-	exec script -qefc "$1" /dev/null <keys 5>&-
+	default_signals script -qefc "exec $1" /dev/null <keys 5>&- # no shell between, whatever $SHELL is
 }
 
 @test "the terminal's ^C is for both: CMD cleans up, and that is recorded" {
