@@ -177,7 +177,7 @@ $(BUILD)/programs/%: $(BUILD)/obj/tests/programs/%.o $(COMMON) $(INNER)
 
 $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(INNER)
 	@mkdir -p $(@D)
-	$(call say,LD)$(LINK) -o $@ $^
+	$(call say,LD)$(LINK) -o $@ $^ -lm
 
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(INNER)
 	@mkdir -p $(@D)
