@@ -304,6 +304,18 @@ void bus_close_set(struct bus_set *set)
 	set->bus = NULL;
 }
 
+bool bus_names_all(const struct tool_config *config)
+{
+	const char *env = getenv("RPMSG_BUS");
+
+	if (!config->n_bus)
+		return env && !strcmp(env, "all");
+	for (size_t i = 0; i < config->n_bus; i++)
+		if (!strcmp(config->bus[i], "all"))
+			return true;
+	return false;
+}
+
 /* ---- state ---- */
 
 int bus_info(struct rpmsg_bus *bus, struct rpmsg_bus_info *info)

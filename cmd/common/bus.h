@@ -27,6 +27,8 @@ struct bus_set {
 /* Every bus of the config, "all" being each served one. None served is TOOL_NOT_FOUND. */
 enum tool_exit bus_open_set(const struct tool_config *config, struct bus_set *set);
 void bus_close_set(struct bus_set *set);
+/* Whether "all" is among the buses of the config. */
+bool bus_names_all(const struct tool_config *config);
 
 /*
  * Dispatches until the link is up. TOOL_OK, TOOL_LATE at the deadline; TOOL_OK with

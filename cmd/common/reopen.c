@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus.h"
+
 static int pass(const struct rpmsg_channel_status *st, void *arg)
 {
 	(void)st;
@@ -20,21 +22,15 @@ bool reopen_needed(struct rpmsg_bus *bus)
 	return rpmsg_bus_for_each_channel(bus, pass, NULL) == -EPIPE;
 }
 
-static bool names_all(const struct tool_config *config)
-{
-	for (size_t i = 0; i < config->n_bus; i++)
-		if (!strcmp(config->bus[i], "all"))
-			return true;
-	return false;
-}
-
 const char *reopen_spec(const struct tool_config *config, size_t i, size_t n, const char *name)
 {
 	const char *env = getenv("RPMSG_BUS");
 
-	if (config->n_bus == n && !names_all(config))
+	if (bus_names_all(config))
+		return name;
+	if (config->n_bus == n)
 		return config->bus[i];
-	if (config->n_bus == 0 && env && *env && strcmp(env, "none") && strcmp(env, "all"))
+	if (config->n_bus == 0 && env && *env && strcmp(env, "none"))
 		return env;
 	return name;
 }

@@ -41,8 +41,8 @@ void served_sockets(const char *dir, void (*see)(void *arg, const char *dir, con
 		free(entry);
 }
 
-/* Whether DIR/NAME.sock takes us. EAGAIN: there is somebody, who has a lot to do. */
-static bool answers(const char *dir, const char *name)
+/* EAGAIN: there is somebody, who has a lot to do. */
+bool served_answers(const char *dir, const char *name)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int len = snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s.sock", dir, name);
@@ -65,7 +65,7 @@ static bool is_first(unsigned i, const char *name)
 	char dir[PATH_MAX];
 
 	while (i--)
-		if (!rpmsg_dir_lookup(i, dir, sizeof(dir)) && answers(dir, name))
+		if (!rpmsg_dir_lookup(i, dir, sizeof(dir)) && served_answers(dir, name))
 			return false;
 	return true;
 }
@@ -79,7 +79,7 @@ static void see_served(void *arg, const char *dir, const char *name)
 {
 	const struct look *look = arg;
 
-	if (answers(dir, name) && is_first(look->i, name))
+	if (served_answers(dir, name) && is_first(look->i, name))
 		look->see(name);
 }
 

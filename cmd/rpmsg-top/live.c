@@ -44,13 +44,16 @@ static int live_fd(struct source *src)
 
 static size_t live_buses(struct source *src)
 {
-	return live_of(src)->n;
+	struct live *l = live_of(src);
+
+	live_look_for_more(l);
+	return l->n;
 }
 
 static void live_describe(struct source *src, size_t bus, struct source_bus *state)
 {
 	struct live *l = live_of(src);
-	struct live_bus *b = &l->bus[bus];
+	struct live_bus *b = l->bus[bus];
 	int64_t silent;
 
 	*state = (struct source_bus){.lost = live_record_lost(b)};
@@ -77,7 +80,7 @@ static void clear_if_taken(struct live *l)
 	uint64_t count;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->bus[i].news)
+		if (l->bus[i]->news)
 			return;
 	(void)!read(l->fd, &count, sizeof(count));
 }
@@ -85,7 +88,7 @@ static void clear_if_taken(struct live *l)
 static bool live_take(struct source *src, size_t bus, struct snapshot *picture)
 {
 	struct live *l = live_of(src);
-	struct live_bus *b = &l->bus[bus];
+	struct live_bus *b = l->bus[bus];
 	struct snapshot old = *picture;
 	bool new;
 
@@ -104,7 +107,7 @@ static bool live_take(struct source *src, size_t bus, struct snapshot *picture)
 static void wake_all(struct live *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		ring(l->bus[i].wake);
+		ring(l->bus[i]->wake);
 }
 
 static void live_set_interval(struct source *src, int64_t ns)
@@ -124,7 +127,7 @@ static void live_hurry(struct source *src)
 
 	pthread_mutex_lock(&l->lock);
 	for (size_t i = 0; i < l->n; i++)
-		l->bus[i].hurry = true;
+		l->bus[i]->hurry = true;
 	pthread_mutex_unlock(&l->lock);
 	wake_all(l);
 }
@@ -145,30 +148,20 @@ static void live_want_records(struct source *src, bool on)
 static size_t live_records(struct source *src, size_t bus, size_t max,
 			   void (*fn)(const struct rpmsg_record *record, void *arg), void *arg)
 {
-	return live_record_read(&live_of(src)->bus[bus], max, fn, arg);
+	return live_record_read(live_of(src)->bus[bus], max, fn, arg);
 }
 
 static void live_skip(struct source *src, size_t bus)
 {
-	live_record_skip(&live_of(src)->bus[bus]);
+	live_record_skip(live_of(src)->bus[bus]);
 }
 
 /* ---- beginning and end ---- */
 
-static void free_bus(struct live_bus *b)
-{
-	if (b->first)
-		rpmsg_bus_close(b->first);
-	snapshot_free(&b->ready);
-	pthread_mutex_destroy(&b->record_lock);
-	if (b->wake >= 0)
-		close(b->wake);
-}
-
 static void free_live(struct live *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		free_bus(&l->bus[i]);
+		live_free_bus(l->bus[i]);
 	free(l->bus);
 	if (l->fd >= 0)
 		close(l->fd);
@@ -183,7 +176,7 @@ static bool join_all(struct live *l)
 	bool all = true;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->bus[i].started && !thread_end(l->bus[i].thread, deadline))
+		if (!thread_end(l->bus[i]->thread, deadline))
 			all = false;
 	return all;
 }
@@ -213,38 +206,7 @@ static const struct source_ops live_ops = {
 	.skip = live_skip,
 };
 
-static int start_thread(struct live_bus *b)
-{
-	int err = thread_start(&b->thread, live_watch, b);
-
-	b->started = !err;
-	return err;
-}
-
-/* Takes a bus over. */
-static int add_bus(struct live *l, const struct bus_set *set, size_t i)
-{
-	struct live_bus *b = &l->bus[l->n];
-	struct rpmsg_bus_info info;
-	int err;
-
-	b->live = l;
-	b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (b->wake < 0)
-		return -errno;
-	pthread_mutex_init(&b->record_lock, NULL);
-	b->first = set->bus[i];
-	set->bus[i] = NULL;
-	l->n++;
-	err = bus_info(b->first, &info);
-	memcpy(b->name, err ? "?" : info.name, err ? 2 : sizeof(b->name));
-	snprintf(b->spec, sizeof(b->spec), "%s",
-		 reopen_spec(&l->cfg->tool, i, set->n, b->name));
-	b->there = true;
-	return 0;
-}
-
-static struct live *new_live(const struct config *cfg, size_t n)
+static struct live *new_live(const struct config *cfg)
 {
 	struct live *l = calloc(1, sizeof(*l));
 
@@ -255,25 +217,35 @@ static struct live *new_live(const struct config *cfg, size_t n)
 	l->start_ns = run_now();
 	l->interval_ns = cfg->interval_ns;
 	pthread_mutex_init(&l->lock, NULL);
-	l->bus = calloc(n, sizeof(*l->bus));
+	l->all = bus_names_all(&cfg->tool);
 	l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->bus && l->fd >= 0)
+	if (l->fd >= 0)
 		return l;
 	free_live(l);
 	return NULL;
 }
 
-static struct live *start(const struct config *cfg, const struct bus_set *set)
+/* Takes a bus of the set over. */
+static int add_opened(struct live *l, struct bus_set *set, size_t i)
 {
-	struct live *l = new_live(cfg, set->n);
+	struct rpmsg_bus_info info;
+	const char *name = bus_info(set->bus[i], &info) ? "?" : info.name;
+	int err = live_add_bus(l, set->bus[i], reopen_spec(&l->cfg->tool, i, set->n, name), name);
+
+	if (!err)
+		set->bus[i] = NULL;
+	return err;
+}
+
+static struct live *start(const struct config *cfg, struct bus_set *set)
+{
+	struct live *l = new_live(cfg);
 	int err = 0;
 
 	if (!l)
 		return NULL;
 	for (size_t i = 0; i < set->n && !err; i++)
-		err = add_bus(l, set, i);
-	for (size_t i = 0; i < l->n && !err; i++)
-		err = start_thread(&l->bus[i]);
+		err = add_opened(l, set, i);
 	if (!err)
 		return l;
 	live_close(&l->source);

@@ -3,6 +3,7 @@
  * Live buses.
  *
  * live.c        the source: what the main thread asks of it
+ * live_set.c    which buses there are
  * live_watch.c  the thread of a bus, which alone talks to that bus
  * live_record.c the bus's recording: the thread opens and closes it, the main thread reads it
  * live_refused.c the thread: what was wrong with the last ring entry that was refused
@@ -23,7 +24,6 @@ struct live_bus {
 	char spec[sizeof(((struct source_bus *)0)->spec)];
 	char name[RPMSG_BUS_NAME_SIZE];
 	pthread_t thread;
-	bool started;
 	int wake;                  /* eventfd: there is something to do for the thread */
 
 	/* with live->lock */
@@ -59,8 +59,10 @@ struct live_bus {
 struct live {
 	struct source source; /* first */
 	const struct config *cfg;
-	struct live_bus *bus;
+	struct live_bus **bus;
 	size_t n;
+	bool all;                  /* what is served later belongs to it */
+	int64_t look_ns;           /* when that is looked for again */
 	int fd;                    /* eventfd: some bus has news */
 
 	pthread_mutex_t lock;
@@ -70,6 +72,18 @@ struct live {
 
 /* With live->lock. */
 void live_tell(struct live_bus *b, unsigned news);
+
+/* ---- live_set.c, for the main thread ---- */
+
+/*
+ * first: as it was opened, taken over if this succeeds; NULL: its thread opens it, so that who
+ * does not answer holds up nobody. 0 or -errno.
+ */
+int live_add_bus(struct live *l, struct rpmsg_bus *first, const char *spec, const char *name);
+/* Of "all": adds what is served by now, if it is time to look. */
+void live_look_for_more(struct live *l);
+/* Whose thread has ended. */
+void live_free_bus(struct live_bus *b);
 
 /* live_watch.c: struct live_bus is the argument. */
 void *live_watch(void *arg);

@@ -311,7 +311,8 @@ void *live_watch(void *arg)
 	struct orders o = take_orders(b);
 
 	b->first = NULL;
-	attach(b, bus);
+	if (bus)
+		attach(b, bus);
 	while (!o.stop) {
 		if (!is_open(b) && run_now() >= b->reopen_ns)
 			reopen(b);

@@ -186,6 +186,32 @@ has_rounds()
 	assert_line '["rpmsg1",7]'
 }
 
+@test "-b all: a bus that is served later is watched too, a socket left over is none" {
+	serve rpmsg0=loop
+	serve gone=loop
+	local gone=$started
+	kill -KILL "$gone"
+	wait_for test ! -e "/proc/$gone/fd/0"
+	assert_exist "$RPMSG_DIR/gone.sock"
+	start rpmsg-top --batch -j -i 0.2 -b all
+	local top_pid=$started out=$started_out
+	wait_for has_rounds "$out" 1
+	# one that takes connections and then says nothing holds up nobody
+	serve stuck=loop
+	local stuck=$started
+	kill -STOP "$stuck"
+	wait_for grep -q '"bus":"stuck"' "$out"
+	serve later=loop
+	echo_service one later
+	speak one 7 x later
+	wait_for grep -q '"bus":"later","what":"endpoint".*"rx":{"messages":7,' "$out"
+	kill -CONT "$stuck"
+	wait_for grep -q '"bus":"stuck","what":"bus"' "$out"
+	exits 130 stop "$top_pid" INT
+	run -0 jq -rs '[.[].bus | strings] | unique | join(" ")' "$out"
+	assert_output 'later rpmsg0 stuck'
+}
+
 @test "rpmsgd starts again between two rounds: told, and nothing is counted against the time before" {
 	serve
 	local server=$started

@@ -359,6 +359,16 @@ captured()
 	keys b
 	see '^2 buses' 'rpmsg0.* svc1 ' 'rpmsg1.* svc2 '
 	quit_by 0 q
+	# all: also what is served later
+	top -R -b all
+	see '^2 buses'
+	serve rpmsg2=loop
+	echo_service svc3 rpmsg2
+	see '^3 buses' '^rpmsg2 +up' 'rpmsg2.* svc3 '
+	keys b b b
+	see '^rpmsg2 +up' ' svc3 '
+	unsee 'svc1' 'svc2'
+	quit_by 0 q
 }
 
 @test "a capture of what is shown" {
