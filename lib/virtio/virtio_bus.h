@@ -77,6 +77,7 @@ struct rx {
 
 /* A queue as rings() saw it last: what has not moved since then has been out since then. */
 struct ring_seen {
+	uint32_t generation;
 	uint16_t idx;
 	uint64_t since_ns; /* 0: nothing was out */
 };

@@ -9,16 +9,19 @@
  * For how long something has been out: at least since it was first seen so, by the last
  * question, with the ring's index as it is; or since the last message that was sent.
  */
-static uint64_t out_for(struct ring_seen *seen, uint16_t idx, bool out, uint64_t now,
+static uint64_t out_for(struct virtio_bus *vb, unsigned q, uint16_t idx, bool out, uint64_t now,
 			uint64_t last_ns)
 {
+	struct ring_seen *seen = &vb->seen[q];
+
 	if (!out) {
 		seen->since_ns = 0;
 		return 0;
 	}
-	if (!seen->since_ns || seen->idx != idx)
+	if (!seen->since_ns || seen->idx != idx || seen->generation != vb->generation)
 		seen->since_ns = last_ns && last_ns < now ? last_ns : now;
 	seen->idx = idx;
+	seen->generation = vb->generation;
 	return now - seen->since_ns;
 }
 
@@ -56,7 +59,7 @@ static void tx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring, uint64
 	ring->in_flight = vb->num - ring->free - ring->held;
 	idx = vb->host ? tx->queue.drv.used_idx :
 			 (uint16_t)(tx->queue.dev.avail_idx + vring_device_available(&tx->queue.dev));
-	ring->oldest_ns = out_for(&vb->seen[tx->q], idx, ring->in_flight, now, last_ns);
+	ring->oldest_ns = out_for(vb, tx->q, idx, ring->in_flight, now, last_ns);
 	if (ring->held && held_ns > ring->oldest_ns)
 		ring->oldest_ns = held_ns;
 	if (ring->in_flight)
@@ -78,7 +81,7 @@ static void rx_ring(struct virtio_bus *vb, struct rpmsg_ring_stats *ring)
 					     vring_device_available(&rx->queue.dev),
 				  vb->num - ring->held);
 	ring->free = vb->num - ring->held - ring->in_flight;
-	ring->oldest_ns = out_for(&vb->seen[rx->q], idx, ring->in_flight, now, now);
+	ring->oldest_ns = out_for(vb, rx->q, idx, ring->in_flight, now, now);
 	if (ring->held)
 		held_ns = now - rx->held_since_ns;
 	if (held_ns > ring->oldest_ns)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is counted on a software bus, exactly: by endpoint, channel, bus and ring. */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <time.h>
 #include <unistd.h>
@@ -433,6 +434,54 @@ static void test_full_by_the_way(void **state)
 	assert_int_equal(of_bus(lb.host).tx_ring.wakeups, 1);
 }
 
+static bool both_up(const struct loop_bus *ends)
+{
+	struct rpmsg_bus_info host = { .size = sizeof(host) }, remote = { .size = sizeof(remote) };
+
+	assert_int_equal(rpmsg_bus_get_info(ends->host, &host), 0);
+	assert_int_equal(rpmsg_bus_get_info(ends->remote, &remote), 0);
+	return host.up && remote.up;
+}
+
+/* The remote side comes, is sent a message that it does not take, and goes; how long that is out. */
+static uint64_t oldest_of_a_life(struct loop_bus *ends, struct rpmsg_endpoint *h)
+{
+	struct rpmsg_bus_options opt = { .size = sizeof(opt), .side = RPMSG_SIDE_REMOTE };
+	struct rpmsg_ring_stats tx;
+
+	ends->remote = rpmsg_bus_open("shm:lives", &opt);
+	assert_non_null(ends->remote);
+	while (!both_up(ends)) {
+		assert_true(rpmsg_bus_dispatch(ends->host, 1) >= 0);
+		assert_true(rpmsg_bus_dispatch(ends->remote, 1) >= 0);
+	}
+	assert_int_equal(rpmsg_trysend(h, "x", 1), 0);
+	tx = of_bus(ends->host).tx_ring;
+	assert_int_equal(tx.in_flight, 1);
+	rpmsg_bus_close(ends->remote);
+	while (rpmsg_poll(h) != POLLERR && of_bus(ends->host).tx_ring.size)
+		assert_true(rpmsg_bus_dispatch(ends->host, 1) >= 0);
+	return tx.oldest_ns;
+}
+
+/* What was out when the link went down is not what is out now, though neither index has moved. */
+static void test_rings_again(void **state)
+{
+	struct rpmsg_bus_options opt = { .size = sizeof(opt), .side = RPMSG_SIDE_HOST };
+	struct loop_bus ends = { .host = rpmsg_bus_open("shm:lives", &opt) };
+	struct rpmsg_endpoint *h;
+	uint64_t first_out;
+
+	(void)state;
+	assert_non_null(ends.host);
+	h = bind_addr(ends.host, inbox_cb, &in, 5, 77);
+	first_out = now_ns(CLOCK_MONOTONIC);
+	first_out -= oldest_of_a_life(&ends, h);
+	usleep(100000); /* so that the two are apart by more than a tick of the coarse clock */
+	assert_true(oldest_of_a_life(&ends, h) + 50000000 < now_ns(CLOCK_MONOTONIC) - first_out);
+	rpmsg_bus_close(ends.host);
+}
+
 static struct rpmsg_held *kept[2];
 static int n_kept;
 
@@ -611,8 +660,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_sizes), CASE(test_sizes_recorded), CASE(test_last),
 		CASE(test_last_of_each), CASE(test_gone), CASE(test_going), CASE(test_errors),
-		CASE(test_deaf), CASE(test_rings), CASE(test_full_by_the_way), CASE(test_held),
-		CASE(test_strays), CASE(test_for_each), CASE(test_threads),
+		CASE(test_deaf), CASE(test_rings), CASE(test_full_by_the_way),
+		CASE(test_rings_again), CASE(test_held), CASE(test_strays), CASE(test_for_each),
+		CASE(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
