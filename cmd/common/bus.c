@@ -269,6 +269,8 @@ static enum tool_exit add_named(const struct tool_config *config, const char *sp
 
 	if (!strcmp(spec, "all"))
 		return add_all(config, set);
+	if (bus_names_all(config) && in_set(set, spec))
+		return TOOL_OK;
 	code = open_spec(config, spec, &bus);
 	return code ? code : add_bus(set, bus);
 }

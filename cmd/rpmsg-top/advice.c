@@ -133,7 +133,9 @@ static void find_side(struct finder *f, int s)
 
 static void find_all(struct finder *f)
 {
-	if (!f->row->bus.there) {
+	const struct snapshot_side *side = f->row->picture.side;
+
+	if (!f->row->bus.there || (!side[0].served && !side[1].served)) {
 		find_link(f);
 		return;
 	}

@@ -8,8 +8,19 @@
 
 #define SILENT_NS (UINT64_C(2) * 1000 * 1000 * 1000)
 
+/* Of a bus without a picture. */
 static void say_gone(struct finder *f)
 {
+	char text[16];
+
+	if (f->row->bus.there && f->row->bus.silent_ns < SILENT_NS)
+		return;
+	if (f->row->bus.there) {
+		short_time(f->row->bus.silent_ns, text, sizeof(text));
+		finder_say(f, ADVICE_ALARM, ADVICE_LINK_DOWN, "its server takes connections, but "
+			   "has not answered for %s: is it stopped?", text);
+		return;
+	}
 	finder_say(f, ADVICE_ALARM, ADVICE_LINK_DOWN, "%s",
 		   *f->row->bus.why ? f->row->bus.why : "it is not served");
 }

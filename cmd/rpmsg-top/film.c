@@ -14,6 +14,7 @@
 
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-top/film_kept.h"
 #include "rpmsg-top/film_reel.h"
 #include "rpmsg-top/source.h"
@@ -278,9 +279,9 @@ static size_t film_buses(struct source *src)
 static void say_missing(const struct shown *s, char *text, size_t size)
 {
 	if (s->rowless)
-		snprintf(text, size, "%llu messages are of more than %u addresses: they have no "
-			 "row; owners and rings are not in a file",
-			 (unsigned long long)s->rowless, FILM_ADDRESSES_MAX);
+		snprintf(text, size, "%llu message%s beyond %u addresses: without a row; owners and "
+			 "rings are not in a file", (unsigned long long)s->rowless,
+			 plural_s(s->rowless), FILM_ADDRESSES_MAX);
 	else
 		snprintf(text, size, "a file tells of messages and events: not who owns an "
 			 "address, nor how full the rings are");

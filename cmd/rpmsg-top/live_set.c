@@ -14,6 +14,7 @@
 #include "rpmsg-top/thread.h"
 
 #define LOOK_NS INT64_C(1000000000)
+#define FOUND_MAX 256 /* all told: servers may come with ever new names, and each bus has a thread */
 
 void live_free_bus(struct live_bus *b)
 {
@@ -37,8 +38,7 @@ static struct live_bus *new_bus(struct live *l, struct rpmsg_bus *first, const c
 	pthread_mutex_init(&b->record_lock, NULL);
 	snprintf(b->spec, sizeof(b->spec), "%s", spec);
 	snprintf(b->name, sizeof(b->name), "%s", name);
-	snprintf(b->why, sizeof(b->why), "%s", first ? "" : "it is being opened");
-	b->there = first;
+	b->there = true; /* until its thread finds that it is not */
 	b->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (b->wake >= 0) {
 		b->first = first;
@@ -73,6 +73,8 @@ static void see_bus(void *arg, const char *dir, const char *name)
 {
 	struct live *l = arg;
 
+	if (l->n >= FOUND_MAX)
+		return;
 	for (size_t i = 0; i < l->n; i++)
 		if (!strcmp(l->bus[i]->name, name))
 			return;

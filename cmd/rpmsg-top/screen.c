@@ -22,7 +22,7 @@ struct screen {
 	int64_t deadline;     /* -t */
 	int64_t tick, drawn;  /* when the clock is due, when it was drawn */
 	bool typed;
-	uint64_t rounds, round_ns; /* pictures of the first bus, and the time of the last */
+	uint64_t rounds, round_ns; /* pictures of the first bus there is, and the time of the last */
 	bool *up;             /* each bus's link, for --exit-on-down */
 	size_t n_up;
 };
@@ -76,8 +76,11 @@ static void watch_links(struct screen *s)
 static void count_rounds(struct screen *s)
 {
 	struct view *v = s->v;
-	uint64_t ns = table_buses(v->table) ? table_bus(v->table, 0)->picture.time_ns : 0;
+	uint64_t ns = 0;
 
+	for (size_t i = 0; i < table_buses(v->table) && !ns; i++)
+		if (table_bus(v->table, i)->bus.there)
+			ns = table_bus(v->table, i)->picture.time_ns;
 	if (!ns || ns == s->round_ns)
 		return;
 	s->round_ns = ns;

@@ -75,14 +75,18 @@ void table_sort(struct table *t, enum column column, bool invert);
 void table_choose(struct table *t, const char *text);
 void table_choose_bus(struct table *t, long bus);     /* -1: all */
 void table_choose_service(struct table *t, const char *name); /* exactly; NULL: all */
+/* All rows, those that are not chosen too. */
+void table_untag(struct table *t);
 
 struct row_key {
 	size_t bus;
 	enum rpmsg_side side;
-	uint64_t id;
-	uint32_t addr, dst;
+	uint64_t id;         /* 0: a channel, by the rest */
+	uint32_t anchor;     /* the address that does not change, */
+	bool own;            /* ours if so, else the other side's */
 	char service[RPMSG_NAME_SIZE];
 };
+/* row is one of the table's. */
 struct row_key row_key(const struct row *row);
 /* Its place among those shown, or -1. */
 long table_find(const struct table *t, const struct row_key *key);

@@ -142,6 +142,13 @@ void table_choose_service(struct table *t, const char *name)
 	rows_choose(t);
 }
 
+void table_untag(struct table *t)
+{
+	for (size_t i = 0; i < t->n_buckets; i++)
+		for (struct entry *e = t->bucket[i]; e; e = e->next)
+			e->row.tagged = false;
+}
+
 /* ---- places ---- */
 
 size_t table_rows(const struct table *t)
@@ -156,31 +163,32 @@ struct row *table_row(const struct table *t, size_t i)
 
 struct row_key row_key(const struct row *row)
 {
+	const struct entry *e = (const struct entry *)row;
 	struct row_key key = {
 		.bus = row->bus,
 		.side = row->side,
 		.id = row->id,
-		.addr = row->addr,
-		.dst = row->dst,
+		.anchor = e->anchor,
+		.own = e->service,
 	};
 
 	memcpy(key.service, row->service, sizeof(key.service));
 	return key;
 }
 
-/* A channel may have learned one of its addresses meanwhile. */
-static bool has_row_key(const struct row *row, const struct row_key *key)
+/* A channel may have learned its other address meanwhile. */
+static bool has_row_key(const struct entry *e, const struct row_key *key)
 {
-	if (row->bus != key->bus || row->side != key->side || row->id != key->id)
+	if (e->row.bus != key->bus || e->row.side != key->side || e->row.id != key->id)
 		return false;
-	return key->id || ((row->addr == key->addr || row->dst == key->dst) &&
-			   !strcmp(row->service, key->service));
+	return key->id || (e->anchor == key->anchor && e->service == key->own &&
+			   !strcmp(e->row.service, key->service));
 }
 
 long table_find(const struct table *t, const struct row_key *key)
 {
 	for (size_t i = 0; i < t->n_shown; i++)
-		if (has_row_key(&t->shown[i]->row, key))
+		if (has_row_key(t->shown[i], key))
 			return (long)i;
 	return -1;
 }

@@ -185,10 +185,7 @@ void view_tag(struct view *v)
 
 void view_untag_all(struct view *v)
 {
-	size_t n = table_rows(v->table);
-
-	for (size_t i = 0; i < n; i++)
-		table_row(v->table, i)->tagged = false;
+	table_untag(v->table);
 	tagged_changed(v);
 }
 

@@ -184,6 +184,9 @@ has_rounds()
 	run picked 'select(.what == "endpoint") | [.bus, .rx.messages]'
 	assert_line '["rpmsg0",2]'
 	assert_line '["rpmsg1",7]'
+	# one that is named besides is not watched twice
+	top -c 1 -b all -b rpmsg0
+	assert_equal "$(picked 'select(.what == "bus" and .side == "host") | .bus' | sort)" $'"rpmsg0"\n"rpmsg1"'
 }
 
 @test "-b all: a bus that is served later is watched too, a socket left over is none" {

@@ -135,3 +135,25 @@ selected_in_one_piece()
 	keys h
 	quit_by 0 q
 }
+
+@test "channels of one name are told apart by their address; untag all reaches rows out of sight" {
+	serve rpmsg0=loop other=loop
+	rpmsg-ns -q -b rpmsg0 -R announce twin --src 0x400
+	rpmsg-ns -q -b rpmsg0 -R announce twin --src 0x500
+	terminal 120x30
+	top -b rpmsg0 -b other -i 0.1
+	see 'host +twin +\? +0x400 ' 'host +twin +\? +0x500 '
+	keys / 0 x 5 0 0 Enter
+	see '^> .*twin .*0x500 '
+	# in later pictures too
+	rpmsg-ns -q -b rpmsg0 -R announce later
+	see ' host +later ' '^> .*twin .*0x500 '
+	keys Space
+	see '^.\*.*twin .*0x500 '
+	keys b b
+	see '^other ' 'no channel and no endpoint'
+	keys U b
+	see '^2 buses' ' host +later '
+	unsee '^.\*'
+	quit_by 0 q
+}
