@@ -2,7 +2,6 @@
 /* rpmsg-listen: shows, records and answers messages. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/number.h"
@@ -79,17 +78,6 @@ bool config_takes_part(const struct config *cfg)
 	return cfg->name || cfg->src != RPMSG_ADDR_ANY || cfg->dst != RPMSG_ADDR_ANY;
 }
 
-static bool same_file(const char *read, const char *write)
-{
-	struct stat r, w;
-
-	if (strcmp(read, "-") == 0 ? fstat(STDIN_FILENO, &r) : stat(read, &r))
-		return false;
-	if (strcmp(write, "-") == 0 ? fstat(STDOUT_FILENO, &w) : stat(write, &w))
-		return false;
-	return S_ISREG(r.st_mode) && r.st_dev == w.st_dev && r.st_ino == w.st_ino;
-}
-
 static void check_command(struct argp_state *state, const struct config *cfg)
 {
 	if (!*cfg->command)
@@ -143,7 +131,7 @@ static void check(struct argp_state *state, const struct config *cfg)
 		argp_error(state, "--hello needs somebody to greet: -n or -d");
 	if (cfg->write && strcmp(cfg->write, "-") == 0 && cfg->tool.out_set)
 		argp_error(state, "-w - and --out both write to standard output");
-	if (cfg->read && cfg->write && same_file(cfg->read, cfg->write))
+	if (cfg->read && cfg->write && capture_overwrites(cfg->write, cfg->read))
 		argp_error(state, "-w %s would overwrite what -r reads", cfg->write);
 	check_capture(state, cfg);
 	if (cfg->command)

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,6 +119,14 @@ static int open_file(const char *path, int flags)
 	return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
 }
 
+/* Two who write one file would ruin it for each other. */
+static int empty_file(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
+		return -EBUSY;
+	return ftruncate(fd, 0) ? -errno : 0;
+}
+
 static int open_writer(const char *path, int flags, struct pcap_writer **writer)
 {
 	struct pcap_writer *w = calloc(1, sizeof(*w));
@@ -134,8 +143,12 @@ static int open_writer(const char *path, int flags, struct pcap_writer **writer)
 		return err;
 	}
 	w->regular = !fstat(w->fd, &st) && S_ISREG(st.st_mode);
-	err = put_header(w);
+	err = w->regular && strcmp(path, "-") ? empty_file(w->fd) : 0;
+	if (!err)
+		err = put_header(w);
 	if (err) {
+		if (flags & O_EXCL) /* else it was there before */
+			unlink(path);
 		pcap_writer_close(w);
 		return err;
 	}
@@ -145,7 +158,7 @@ static int open_writer(const char *path, int flags, struct pcap_writer **writer)
 
 int pcap_writer_open(const char *path, struct pcap_writer **writer)
 {
-	return open_writer(path, O_TRUNC, writer);
+	return open_writer(path, 0, writer);
 }
 
 int pcap_writer_create(const char *path, struct pcap_writer **writer)

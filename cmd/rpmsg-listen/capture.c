@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/errors.h"
@@ -36,13 +37,24 @@ struct series {
 };
 
 struct capture {
-	const char *name;
+	const char *name, *read;
 	const struct capture_limits *limits;
 	bool per_bus, timed;
 	SLIST_HEAD(, series) all;
 	struct series *current;
 	uint64_t n_files;
 };
+
+bool capture_overwrites(const char *path, const char *read)
+{
+	struct stat r, w;
+
+	if (strcmp(read, "-") == 0 ? fstat(STDIN_FILENO, &r) : stat(read, &r))
+		return false;
+	if (strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, &w) : stat(path, &w))
+		return false;
+	return S_ISREG(r.st_mode) && r.st_dev == w.st_dev && r.st_ino == w.st_ino;
+}
 
 bool capture_rotates(const struct capture_limits *limits)
 {
@@ -97,6 +109,8 @@ static int begin_file(struct series *s, uint64_t time_ns)
 		err = create_next(s, time_ns);
 	} else {
 		err = make_name(s, time_ns, 0);
+		if (!err && c->read && capture_overwrites(s->path, c->read))
+			err = -EBUSY;
 		if (!err)
 			err = pcap_writer_open(s->path, &s->writer);
 	}
@@ -270,7 +284,8 @@ int capture_put(struct capture *c, const struct rpmsg_record *record)
 
 /* ---- all of them ---- */
 
-int capture_open(const char *name, const struct capture_limits *limits, struct capture **capture)
+int capture_open(const char *name, const struct capture_limits *limits, const char *read,
+		 struct capture **capture)
 {
 	struct capture *c = calloc(1, sizeof(*c));
 
@@ -279,6 +294,7 @@ int capture_open(const char *name, const struct capture_limits *limits, struct c
 		return -ENOMEM;
 	SLIST_INIT(&c->all);
 	c->name = name;
+	c->read = read;
 	c->limits = limits;
 	c->per_bus = capture_name_has_bus(name);
 	c->timed = limits->time_ns && capture_name_has_time(name);
@@ -310,7 +326,7 @@ static int close_series(struct series *s)
 {
 	int err = 0;
 
-	if (!s->writer && !s->begin_ns)
+	if (s->capture->timed && !s->writer && !s->begin_ns)
 		err = begin_file(s, format_now_ns());
 	if (!err)
 		err = pcap_writer_close(s->writer);

@@ -17,6 +17,8 @@ struct capture_limits {
 	uint64_t snaplen; /* bytes kept of a payload, likewise */
 };
 
+/* Whether both paths, "-" being standard output and input, are one regular file. */
+bool capture_overwrites(const char *path, const char *read);
 /* Whether there is more than one file after the other. */
 bool capture_rotates(const struct capture_limits *limits);
 /* Whether the name has a place for the bus. */
@@ -28,7 +30,9 @@ struct capture;
  * Functions return 0 or -errno; after a failure capture_path() says which file it was about.
  * Nothing can be written then, but the files hold all packets up to there.
  */
-int capture_open(const char *name, const struct capture_limits *limits, struct capture **capture);
+/* read: a path that is not overwritten (-EBUSY), or NULL. It, name and limits must stay. */
+int capture_open(const char *name, const struct capture_limits *limits, const char *read,
+		 struct capture **capture);
 /* A bus whose records may come: its file is there from now on. */
 int capture_add_bus(struct capture *capture, const char *bus);
 /*

@@ -62,6 +62,7 @@ struct listen {
 	const char *lost_what; /* what is counted as lost; NULL: messages */
 	struct ready ready;
 	bool running;        /* there was something to listen to */
+	bool capture_failed;
 	bool closing;        /* what is there is still shown, nothing is waited for */
 	bool done;           /* no more output: the count is reached, or writing failed */
 	enum tool_exit code;

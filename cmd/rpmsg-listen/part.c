@@ -12,6 +12,7 @@
 #include "common/number.h"
 #include "common/reopen.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-listen/listen.h"
 #include "rpmsg-listen/outbox.h"
 
@@ -85,7 +86,8 @@ static int try_send(struct part *p, uint32_t dst, const void *data, size_t len)
 static void forget_outbox(struct part *p)
 {
 	if (p->outbox.n)
-		tool_error("%zu messages could not be sent any more", p->outbox.n);
+		tool_error("%zu message%s could not be sent any more", p->outbox.n,
+			   plural_s(p->outbox.n));
 	while (p->outbox.n)
 		outbox_drop_first(&p->outbox);
 }

@@ -32,12 +32,18 @@ static void print_failed(struct listen *l, int err)
 
 static void capture_failed(struct listen *l, int err)
 {
+	l->capture_failed = true;
+	if (err == -EINTR && run_stopped()) { /* in open() of a FIFO that nobody reads */
+		l->done = true;
+		return;
+	}
 	if (strcmp(l->cfg->write, "-") == 0) {
 		print_failed(l, err);
 		return;
 	}
 	l->done = true;
-	tool_error("%s: %s", capture_path(l->capture), rpmsg_strerror(err));
+	tool_error("%s: %s", capture_path(l->capture),
+		   err == -EBUSY ? "it is being written or read already" : rpmsg_strerror(err));
 	l->code = tool_exit_worse(l->code, TOOL_FAIL);
 }
 
@@ -47,7 +53,7 @@ static enum tool_exit open_capture(struct listen *l)
 
 	if (!l->cfg->write)
 		return TOOL_OK;
-	err = capture_open(l->cfg->write, &l->cfg->limits, &l->capture);
+	err = capture_open(l->cfg->write, &l->cfg->limits, l->cfg->read, &l->capture);
 	if (!err)
 		return TOOL_OK;
 	capture_failed(l, err);
@@ -374,7 +380,7 @@ static void summary(const struct listen *l)
 {
 	char where[PATH_MAX] = "seen", events[48] = "";
 
-	if (l->capture) {
+	if (l->capture && !l->capture_failed) {
 		int n = snprintf(where, sizeof(where), "written to ");
 
 		capture_describe(l->capture, where + n, sizeof(where) - (size_t)n);

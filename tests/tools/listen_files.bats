@@ -23,6 +23,13 @@ a_capture()
 		run -64 rpmsg-listen -r - -w "$name" <some.pcap
 		run -64 bash -c 'rpmsg-listen -r "$1" -w - >>some.pcap' bash "$name"
 	done
+	# nor if that is its name for a bus only
+	rpmsg-listen -b rpmsg0 --history --no-follow -o log 2>/dev/null >rpmsg0
+	assert_file_not_empty rpmsg0
+	cp rpmsg0 same
+	run -1 rpmsg-listen -q -r rpmsg0 -w %b
+	assert_output 'rpmsg-listen: rpmsg0: it is being written or read already'
+	cmp rpmsg0 same
 	cmp some.pcap same.pcap
 	run -0 rpmsg-listen -r some.pcap -w other.pcap
 	run -0 rpmsg-listen -r other.pcap -w - </dev/null

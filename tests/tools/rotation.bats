@@ -381,3 +381,29 @@ complete()
 	assert_failure 1
 	assert_output --partial 'nowhere/x_00001.pcap: No such file or directory'
 }
+
+@test "two do not write one capture, and the first one's is whole" {
+	serve rpmsg0=loop
+	start rpmsg-listen -b rpmsg0 -w one.pcap --banner
+	wait_for grep -q watching "$started_err"
+	run -1 rpmsg-listen -b rpmsg0 -w one.pcap -t 0
+	assert_output 'rpmsg-listen: one.pcap: it is being written or read already'
+	rpmsg-send -b rpmsg0 -q -d 50 hello
+	kill -INT "$started"
+	waited "$started" || :
+	sound one.pcap
+	run rpmsg-listen -q -r one.pcap -o raw
+	assert_output hello
+}
+
+@test "a FIFO that nobody reads: a signal ends the wait for somebody" {
+	mkfifo fifo
+	given_twenty
+	start rpmsg-listen -r in.pcap -w fifo
+	# it sleeps, and SIGTERM is caught
+	wait_for grep -qPz '(?s)State:\tS.*SigCgt:\t[0-9a-f]*[4-7c-f][0-9a-f]{3}\n' \
+		"/proc/$started/status"
+	kill -TERM "$started"
+	exits 143 waited "$started"
+	assert_file_empty "$started_err"
+}
