@@ -5,6 +5,7 @@
 
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/send.h"
 
 enum {
@@ -387,8 +388,8 @@ static enum tool_exit drop_queued(struct session *s)
 		ret = session_look(s);
 	} while (ret > 0);
 	if (s->queued)
-		tool_note("%llu messages that were queued before were dropped",
-			  (unsigned long long)s->queued);
+		tool_note("%llu message%s queued before dropped", (unsigned long long)s->queued,
+			  plural_s(s->queued));
 	return ret < 0 ? session_failed(s, ret) : TOOL_OK;
 }
 

@@ -2,6 +2,7 @@
 /* What comes back: told apart from what was queued before, printed, compared. */
 #include "common/diff.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/send.h"
 
 /* The number of answers that are waited for, of as many messages as were sent. */
@@ -71,7 +72,6 @@ int answer_received(struct rpmsg_device *rpdev, void *data, int len, void *priv,
 void answer_summary(const struct session *s)
 {
 	if (s->ignored)
-		tool_note("%llu messages came from somebody else and were ignored "
-			  "(--from any takes them)",
-			  (unsigned long long)s->ignored);
+		tool_note("%llu message%s from somebody else ignored (--from any takes them)",
+			  (unsigned long long)s->ignored, plural_s(s->ignored));
 }

@@ -2,6 +2,7 @@
 /* Messages one after another: those of the command line, or lines or pieces as they come. */
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/send.h"
 
 /* While sending without a pause, what comes in is handled after so many messages. */
@@ -179,7 +180,7 @@ enum tool_exit batch_run(struct session *s)
 
 	if (!code && !stop(s) && answers_wanted(s))
 		code = await_answers(s);
-	tool_verbose("%llu messages sent, %llu answers", (unsigned long long)s->sent,
-		     (unsigned long long)s->answers);
+	tool_verbose("%llu message%s sent, %llu answer%s", (unsigned long long)s->sent,
+		     plural_s(s->sent), (unsigned long long)s->answers, plural_s(s->answers));
 	return tool_exit_worse(code, s->answer_code);
 }

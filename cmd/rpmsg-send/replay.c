@@ -13,6 +13,7 @@
 #include "common/bus.h"
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/replay.h"
 
 /* While sending without a pause, what comes in is handled after so many messages. */
@@ -319,9 +320,9 @@ static void summary(const struct replay *r, int64_t start)
 	unsigned long long sent = r->s->sent;
 
 	if (run_stopped())
-		tool_note("%llu messages sent in %.3f s", sent, seconds);
+		tool_note("%llu message%s sent in %.3f s", sent, plural_s(sent), seconds);
 	else
-		tool_verbose("%llu messages sent in %.3f s", sent, seconds);
+		tool_verbose("%llu message%s sent in %.3f s", sent, plural_s(sent), seconds);
 	if (due_at(r, r->plan.first_ns))
 		tool_verbose("at most %.3f ms late", (double)r->late_ns / 1e6);
 	if (r->expect)

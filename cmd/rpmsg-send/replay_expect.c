@@ -13,6 +13,7 @@
 #include "common/diff.h"
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/replay.h"
 
 /* What is read ahead at most. */
@@ -93,8 +94,9 @@ void expect_summary(const struct expect *e)
 	unsigned long long more = e->differences > SHOWN_MAX ? e->differences - SHOWN_MAX : 0;
 
 	if (more)
-		tool_error("%llu more differences", more);
-	tool_verbose("%llu messages came as expected", (unsigned long long)e->met);
+		tool_error("%llu more difference%s", more, plural_s(more));
+	tool_verbose("%llu message%s came as expected", (unsigned long long)e->met,
+		     plural_s(e->met));
 }
 
 enum tool_exit expect_code(const struct expect *e)

@@ -9,6 +9,7 @@
 
 #include "common/hint.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/replay.h"
 
 /* Of several services with one name the oldest is the first, as it was in the recording. */
@@ -87,12 +88,13 @@ static uint64_t messages_to(const struct replay *r, const struct party *party)
 static void tell_missing(const struct replay *r, const struct party *party)
 {
 	char text[PARTY_TEXT_SIZE], near[RPMSG_NAME_SIZE], hint[RPMSG_NAME_SIZE + 24] = "";
+	uint64_t n = messages_to(r, party);
 
 	if (hint_channel(r->s->bus, party->name, near) && strcmp(near, party->name))
 		snprintf(hint, sizeof(hint), " (did you mean '%s'?)", near);
-	tool_error("bus %s: service %s was not announced: %llu messages go to it%s",
-		   r->s->bus_name, party_text(party, text),
-		   (unsigned long long)messages_to(r, party), hint);
+	tool_error("bus %s: service %s was not announced: %llu message%s to it%s",
+		   r->s->bus_name, party_text(party, text), (unsigned long long)n, plural_s(n),
+		   hint);
 }
 
 static enum tool_exit tell_all_missing(struct replay *r)
@@ -144,11 +146,12 @@ static enum tool_exit nobody(const struct replay *r, const struct pair *pair)
 	party_text(pair->ours, ours);
 	party_text(pair->theirs, theirs);
 	if (pair->is_client)
-		tool_error("after %llu messages: nobody has written to %s as %s did, to whom the "
-			   "next one goes", (unsigned long long)r->s->sent, ours, theirs);
+		tool_error("after %llu message%s: nobody has written to %s as %s did, to whom "
+			   "the next one goes", (unsigned long long)r->s->sent,
+			   plural_s(r->s->sent), ours, theirs);
 	else
-		tool_error("bus %s: service %s was withdrawn after %llu messages", r->s->bus_name,
-			   theirs, (unsigned long long)r->s->sent);
+		tool_error("bus %s: service %s was withdrawn after %llu message%s", r->s->bus_name,
+			   theirs, (unsigned long long)r->s->sent, plural_s(r->s->sent));
 	return TOOL_NOT_FOUND;
 }
 
@@ -180,8 +183,9 @@ static void tell_pair(const struct pair *pair)
 	const char *where = pair->is_client ? "whoever writes first" :
 					      format_addr(map_look_up(pair), now);
 
-	tool_note("%s > %s, now %s: %llu messages", party_text(pair->ours, ours),
-		  party_text(pair->theirs, theirs), where, (unsigned long long)pair->sent);
+	tool_note("%s > %s, now %s: %llu message%s", party_text(pair->ours, ours),
+		  party_text(pair->theirs, theirs), where, (unsigned long long)pair->sent,
+		  plural_s(pair->sent));
 }
 
 void map_tell(const struct replay *r)

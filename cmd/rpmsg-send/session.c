@@ -5,6 +5,7 @@
 #include "common/bus.h"
 #include "common/number.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/send.h"
 
 static void on_event(struct rpmsg_bus *bus, const struct rpmsg_event *event, void *arg)
@@ -19,8 +20,8 @@ static void on_event(struct rpmsg_bus *bus, const struct rpmsg_event *event, voi
 	else if (event->type == RPMSG_EVENT_WITHDRAW && s->channel && event->rpdev == s->channel)
 		s->withdrawn = true;
 	else if (event->type == RPMSG_EVENT_DROPPED)
-		tool_note("%llu messages to us were dropped: they were not read in time",
-			  (unsigned long long)event->count);
+		tool_note("%llu message%s to us dropped: not read in time",
+			  (unsigned long long)event->count, plural_s(event->count));
 }
 
 /* The link may not have come up yet; that it went away earlier is no reason to give up. */

@@ -2,6 +2,7 @@
 /* One message out: try, and poll until there is a buffer. */
 #include "common/bus.h"
 #include "common/run.h"
+#include "common/short_text.h"
 #include "rpmsg-send/send.h"
 
 static int try_send(struct session *s, const void *data, size_t len)
@@ -17,17 +18,19 @@ static enum tool_exit no_buffer(struct session *s)
 	struct rpmsg_bus_info info;
 
 	if (bus_info(s->bus, &info)) {
-		tool_error("no transmit buffer after %llu messages", (unsigned long long)s->sent);
+		tool_error("no transmit buffer after %llu message%s", (unsigned long long)s->sent,
+			   plural_s(s->sent));
 		return TOOL_NO_BUFFER;
 	}
 	if (!info.num) {
-		tool_error("no transmit buffer after %llu messages on bus %s, which does not tell "
-			   "how its ring stands", (unsigned long long)s->sent, s->bus_name);
+		tool_error("no transmit buffer after %llu message%s on bus %s, which does not "
+			   "tell how its ring stands", (unsigned long long)s->sent,
+			   plural_s(s->sent), s->bus_name);
 		return TOOL_NO_BUFFER;
 	}
-	tool_error("no transmit buffer after %llu messages: ring %u/%u free on bus %s, "
-		   "oldest held by %s for %u ms", (unsigned long long)s->sent, info.tx_free,
-		   info.num, s->bus_name, *info.tx_holder ? info.tx_holder : "the other side",
+	tool_error("no transmit buffer after %llu message%s: ring %u/%u free on bus %s, "
+		   "oldest held by %s for %u ms", (unsigned long long)s->sent, plural_s(s->sent),
+		   info.tx_free, info.num, s->bus_name, *info.tx_holder ? info.tx_holder : "the other side",
 		   info.tx_held_ms);
 	return TOOL_NO_BUFFER;
 }
@@ -44,8 +47,8 @@ static enum tool_exit pipe_broken(struct session *s)
 	if (s->withdrawn && !s->down && !bus_info(s->bus, &info) && info.up) {
 		/* A replay waits for it, and says so if it does not come back. */
 		if (!s->cfg->replay)
-			tool_error("service '%s' was withdrawn after %llu messages", s->cfg->name,
-				   (unsigned long long)s->sent);
+			tool_error("service '%s' was withdrawn after %llu message%s", s->cfg->name,
+				   (unsigned long long)s->sent, plural_s(s->sent));
 		return TOOL_NOT_FOUND;
 	}
 	return session_down(s);

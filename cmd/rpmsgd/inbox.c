@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/short_text.h"
 #include "rpmsgd.h"
 
 #define QUEUE_MAX (256U << 10) /* bytes */
@@ -306,9 +307,9 @@ static void record_stall(struct ep *e)
 
 static void log_drop(const struct ep *e, const char *what)
 {
-	tool_note("%s: client pid %d (%s) endpoint 0x%x %s: %llu messages dropped",
+	tool_note("%s: client pid %d (%s) endpoint 0x%x %s: %llu message%s dropped",
 		  e->side->served->name, (int)e->client->pid, e->client->command, e->rep->addr,
-		  what, (unsigned long long)e->dropped);
+		  what, (unsigned long long)e->dropped, plural_s(e->dropped));
 }
 
 static void start_dropping(struct ep *e)

@@ -237,7 +237,7 @@ ended()
 	serve
 	rpmsg-ns -b rpmsg0 -R announce raw -s 700
 	run -2 replay two.pcap --speed max -t 0.1
-	assert_output --partial 'service raw#2 (0x402) was not announced: 1 messages'
+	assert_output --partial 'service raw#2 (0x402) was not announced: 1 message'
 	assert_equal "$(passed)" ''
 	rpmsg-ns -b rpmsg0 -R announce raw -s 600
 	run -0 replay two.pcap --speed max
@@ -261,8 +261,8 @@ ended()
 	listen -R -n there
 	listen -R -n ecco
 	run -2 replay some.pcap -t 0.1
-	assert_line 'rpmsg-send: bus rpmsg0: service echo (0x401) was not announced: 2 messages go to it (did you mean '"'ecco'?)"
-	assert_line 'rpmsg-send: bus rpmsg0: service sensor (0x402) was not announced: 1 messages go to it'
+	assert_line 'rpmsg-send: bus rpmsg0: service echo (0x401) was not announced: 2 messages to it (did you mean '"'ecco'?)"
+	assert_line 'rpmsg-send: bus rpmsg0: service sensor (0x402) was not announced: 1 message to it'
 	refute_line --partial there
 	assert_line 'nothing was sent'
 	assert_equal "$(passed)" ''
@@ -332,7 +332,7 @@ answer()
 	rpmsg-ns -b rpmsg0 wait --gone echo
 	answer 04
 	exits 2 waited "$replayer"
-	assert_file_contains "$started_err" 'service echo (0x401) was withdrawn after 1 messages'
+	assert_file_contains "$started_err" 'service echo (0x401) was withdrawn after 1 message'
 }
 
 @test "a service that goes while messages are sent without a pause is waited for" {
@@ -648,7 +648,7 @@ answered()
 	local replayer=$started
 	wait_for sent 01
 	exits 130 stop "$replayer" INT
-	assert_file_contains "$started_err" '^1 messages sent in [0-9.]* s$'
+	assert_file_contains "$started_err" '^1 message sent in [0-9.]* s$'
 	start replay slow.pcap --speed max --loop
 	replayer=$started
 	wait_for sent 02

@@ -139,7 +139,7 @@ echo_service()
 	run rpmsg-send -b rpmsg0 -R --spoof 30 -d 0x500 friend
 	exits 0 waited "$asker"
 	assert_equal "$(cat "$out")" friend
-	grep -q '1 messages came from somebody else' "$err"
+	grep -q '1 message from somebody else ignored' "$err"
 
 	start rpmsg-send -b rpmsg0 -d 30 -s 0x500 --reply --from any knock
 	asker=$started out=$started_out
@@ -368,7 +368,7 @@ has_clients()
 	local knocker=$started out=$started_out
 	exits 0 waited "$knocker"
 	assert_equal "$(cat "$out")" answer
-	grep -q '1 messages that were queued before were dropped' "$err"
+	grep -q '1 message queued before dropped' "$err"
 	run rpmsg-send -b rpmsg0 -n ours thanks
 	exits 0 waited "$sender"
 }
