@@ -234,7 +234,7 @@ guest_kill()
 	{
 		mapfile -t pids < <(guest_processes)
 		while [[ ${#pids[@]} -ne 0 ]]; do
-			kill -KILL "${pids[@]}"
+			kill -KILL "${pids[@]}" || : # one may have ended with another
 			mapfile -t pids < <(guest_processes)
 		done
 		wait "$(<"$GUEST/pid")" || :
