@@ -33,8 +33,9 @@ int input_open(const char *path, const struct input_wait *wait, struct input **i
 	if (!in)
 		return -ENOMEM;
 	in->wait = wait ? *wait : forever;
+	/* A FIFO's first writer is awaited as all else is, in poll(). */
 	in->fd = std ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-		     : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		     : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (in->fd < 0) {
 		err = -errno;
 		free(in);

@@ -262,6 +262,9 @@ own_recorder()
 	run -4 rpmsg-listen -r - -c 1 -t 0.1 <&9
 	exec 9>&-
 	assert_output --partial 'only 0 of 1 messages came in time'
+	# that nobody has opened for writing
+	run -4 timeout "$DEADLINE" rpmsg-listen -r pipe -c 1 -t 0.1
+	assert_output --partial 'only 0 of 1 messages came in time'
 }
 
 @test "what a file has lost is lost on its bus, before what follows" {
