@@ -5,6 +5,9 @@ VERSION := 0.1.0
 SONAME := librpmsg.so.0
 
 BUILD ?= build
+ifneq ($(words [$(BUILD)]),1)
+$(error BUILD='$(BUILD)': make takes no path with blanks; choose another)
+endif
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
@@ -311,7 +314,8 @@ field = $(word $(1),$(subst :, ,$(2)))
 quoted = '$(DESTDIR)$(1)'
 
 install: all
-	$(Q)set -e; $(foreach f,$(FILES),$(INSTALL) -D -m $(call field,1,$(f)) $(call field,2,$(f)) \
+	$(Q)set -e; umask 022; \
+	$(foreach f,$(FILES),$(INSTALL) -D -m $(call field,1,$(f)) $(call field,2,$(f)) \
 		$(call quoted,$(call field,3,$(f)));) \
 	$(foreach l,$(LINKS),mkdir -p $(call quoted,$(dir $(call field,2,$(l)))); \
 		ln -sf $(call field,1,$(l)) $(call quoted,$(call field,2,$(l)));)

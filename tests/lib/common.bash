@@ -26,9 +26,10 @@ TOP=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 BUILD=${BUILD:-$TOP/build}
 [[ $BUILD == /* ]] || BUILD=$TOP/$BUILD
 SAN=${SAN:-}
-DEADLINE=10
+DEADLINE=20
 [[ -z $SAN ]] || DEADLINE=40
 export BUILD SAN DEADLINE TOP
+umask 022 # what cases make is for other users too
 
 common_setup()
 {

@@ -183,7 +183,9 @@ what_is_there()
 	# its own copy of the build, whose rpmsg.pc is for another PREFIX
 	cp -a "$BUILD/." build.copy
 	make[4]=BUILD=$PWD/build.copy
-	"${make[@]}" install
+	(umask 077 && "${make[@]}" install)
+	run find "$root" -type d -not -perm -5
+	refute_output
 	assert_file_exist "$root/opt/rpmsg/bin/rpmsg-send"
 	assert_file_exist "$root/opt/rpmsg/share/man/man1/rpmsg-send.1"
 	run "$root/opt/rpmsg/bin/rpmsg-send" --version

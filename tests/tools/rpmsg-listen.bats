@@ -504,11 +504,11 @@ x r>h clock 0x33>0x400 [6] hello!'
 
 @test "a reader that goes away ends it within a second on a silent bus" {
 	serve
-	run -0 bash -c 'timeout 5 rpmsg-listen -b rpmsg0 | true; echo "${PIPESTATUS[0]}"'
+	run -0 bash -c 'timeout $DEADLINE rpmsg-listen -b rpmsg0 | true; echo "${PIPESTATUS[0]}"'
 	assert_line 141
-	run -0 bash -c 'timeout 5 rpmsg-listen -b rpmsg0 -s 5 | true; echo "${PIPESTATUS[0]}"'
+	run -0 bash -c 'timeout $DEADLINE rpmsg-listen -b rpmsg0 -s 5 | true; echo "${PIPESTATUS[0]}"'
 	assert_line 141
-	run -0 bash -c 'timeout 5 rpmsg-listen -b rpmsg0 -w - | true; echo "${PIPESTATUS[0]}"'
+	run -0 bash -c 'timeout $DEADLINE rpmsg-listen -b rpmsg0 -w - | true; echo "${PIPESTATUS[0]}"'
 	assert_line 141
 }
 

@@ -259,7 +259,7 @@ rpmsg0 withdraw old ?>0x32"
 	serve
 	run -0 timeout "$DEADLINE" rpmsg-ns -b rpmsg0 watch -t 0.1
 	run -0 rpmsg-ns -b rpmsg0 -R announce clock
-	run -0 bash -c 'timeout 5 rpmsg-ns -b rpmsg0 watch | head -n 1; echo "${PIPESTATUS[0]}"'
+	run -0 bash -c 'timeout $DEADLINE rpmsg-ns -b rpmsg0 watch | head -n 1; echo "${PIPESTATUS[0]}"'
 	assert_line -n 1 141
 }
 

@@ -293,7 +293,7 @@ has_rounds()
 	local out=$started_out
 	wait_for has_rounds "$out" 1
 	start rpmsg-ns watch -b shm:own -R
-	wait_for eval 'jq -e "select(.what == \"bus\" and .up)" "$out"'
+	wait_for eval 'jq -s -e "any(.what == \"bus\" and .up)" "$out"'
 }
 
 @test "nobody reads any more, or nothing can be written" {

@@ -193,6 +193,7 @@ ends_with()
 	# 2 * (1 + ... + 24)
 	for i in 0 1 2; do
 		wait_for ends_with "${outs[i]}" 600
+		wait_for has_rounds "${outs[i]}" 8
 		exits 130 stop "${tops[i]}" INT
 		jq -s -e "$PAIRS"'
 			# nothing ever goes back, on any row, and a number is one endpoint
