@@ -198,6 +198,9 @@ static int find_start(struct rpmsg_recording *rec, bool history)
 	last = ring_load_acquire(&rec->header->last);
 	if (last == RING_NONE ? rec->pos > 0 : rec->pos > last)
 		return fail(EPROTO, "recording with a damaged oldest record");
+	/* else the same records would be read round after round */
+	if (last != RING_NONE && last - rec->pos >= rec->size && !overtaken(rec, rec->pos))
+		return fail(EPROTO, "recording with a damaged newest record");
 	return 0;
 }
 

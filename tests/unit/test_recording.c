@@ -233,6 +233,7 @@ static void header_is_checked(void **state)
 	header_refused(offsetof(struct ring_header, size), UINT64_MAX, EPROTO, "says");
 	header_refused(offsetof(struct ring_header, size), 0, EPROTO, "says");
 	header_refused(offsetof(struct ring_header, tail), UINT64_MAX, EPROTO, "oldest");
+	header_refused(offsetof(struct ring_header, last), (uint64_t)1 << 62, EPROTO, "newest");
 	rpmsg_recording_close(open_file(true));
 	assert_int_equal(truncate(file, RING_HEADER_SIZE - 1), 0);
 	assert_null(rpmsg_recording_open(file, true));
