@@ -30,8 +30,8 @@ static enum tool_exit no_buffer(struct session *s)
 	}
 	tool_error("no transmit buffer after %llu message%s: ring %u/%u free on bus %s, "
 		   "oldest held by %s for %u ms", (unsigned long long)s->sent, plural_s(s->sent),
-		   info.tx_free, info.num, s->bus_name, *info.tx_holder ? info.tx_holder : "the other side",
-		   info.tx_held_ms);
+		   info.tx_free, info.num, s->bus_name,
+		   *info.tx_holder ? info.tx_holder : "the other side", info.tx_held_ms);
 	return TOOL_NO_BUFFER;
 }
 

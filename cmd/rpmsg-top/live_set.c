@@ -14,7 +14,8 @@
 #include "rpmsg-top/thread.h"
 
 #define LOOK_NS INT64_C(1000000000)
-#define FOUND_MAX 256 /* all told: servers may come with ever new names, and each bus has a thread */
+/* Buses in all: servers may come with ever new names, and each has a thread. */
+#define BUSES_MAX 256
 
 void live_free_bus(struct live_bus *b)
 {
@@ -73,7 +74,7 @@ static void see_bus(void *arg, const char *dir, const char *name)
 {
 	struct live *l = arg;
 
-	if (l->n >= FOUND_MAX)
+	if (l->n >= BUSES_MAX)
 		return;
 	for (size_t i = 0; i < l->n; i++)
 		if (!strcmp(l->bus[i]->name, name))

@@ -22,7 +22,7 @@ struct screen {
 	int64_t deadline;     /* -t */
 	int64_t tick, drawn;  /* when the clock is due, when it was drawn */
 	bool typed;
-	uint64_t rounds, round_ns; /* pictures of the first bus there is, and the time of the last */
+	uint64_t rounds, round_ns; /* pictures of the first bus there is, and the last's time */
 	bool *up;             /* each bus's link, for --exit-on-down */
 	size_t n_up;
 };
