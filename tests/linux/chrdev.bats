@@ -226,14 +226,15 @@ restart_firmware()
 	name_err=$guest_err
 	wait_for grep -q ready "$guest_err"
 	guest_start s rpmsg-listen -b $CTRL -s 9 -d 77 -o log --banner
-	addr_out=$guest_out
+	addr_out=$guest_out addr_err=$guest_err
 	wait_for grep -q ready "$guest_err"
 	guest_start h rpmsg-ns -b $CTRL announce --hold held --banner
 	wait_for grep -q ready "$guest_err"
 	for n in 1 2 3 4 5; do
 		run -0 restart_firmware
-		wait_for grep -qc 'link up' "$name_err"
 		run -0 rpmsg-ns -b rpmsg0 wait -t 20 held
+		# its endpoint is there before that is said
+		wait_for up "$addr_err" "$n"
 		wait_for bound "$name_err" $((n + 1))
 		run -0 rpmsg-send -b rpmsg0 -d 9 "round $n"
 		wait_for grep -q "#$(printf 'round %d' "$n" | od -An -tx1 | tr -d ' \n' | tr a-f A-F)\$" "$addr_out"
@@ -246,6 +247,12 @@ restart_firmware()
 	refute_output --partial held
 	guest_halt
 	guest_log_clean
+}
+
+# up FILE N: the link came up again so many times.
+up()
+{
+	[[ $(grep -c 'link up$' "$1") -ge $2 ]]
 }
 
 bound()
