@@ -32,10 +32,18 @@ static void skip_control_string(void)
 		terminal_getch();
 }
 
-/* What follows an ESC at once belongs to it. True: nothing does, it is the key. */
+/*
+ * What follows an ESC at once belongs to it. True: nothing does, it is the key. Several ESCs at
+ * once are one: of somebody who presses it again because the line is slow.
+ */
 static bool is_escape_key(void)
 {
-	switch (terminal_getch()) {
+	int c;
+
+	do
+		c = terminal_getch();
+	while (c == KEY_ESCAPE);
+	switch (c) {
 	case ERR:
 		return true;
 	case '[':

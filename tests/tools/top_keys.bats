@@ -282,6 +282,11 @@ captured()
 		keys "$key"
 		unsee '^Moving'
 	done
+	# pressed again before it was taken, as on a slow line
+	keys h
+	see '^Moving'
+	text $'\e\e'
+	unsee '^Moving'
 	resize 120x12
 	keys h
 	see '^Moving'

@@ -16,9 +16,9 @@ garbage()
 # An ESC that is followed by a key at once is part of it: only where something is to be left.
 opens_help()
 {
-	seen 'h help' || { keys Escape; return 1; }
+	seen 'h help' || { keys Escape; poll_until 3 seen 'h help' || return; }
 	keys h
-	poll_until 1 seen '^Moving'
+	poll_until 3 seen '^Moving'
 }
 
 # Nothing sticks: not a page, not a prompt, not half of an escape sequence
