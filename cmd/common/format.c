@@ -40,19 +40,23 @@ static int64_t clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * (int64_t)NS_PER_S + ts.tv_nsec;
 }
 
-uint64_t format_now_ns(void)
+uint64_t format_real_ns(uint64_t clock_time)
 {
 	static int64_t offset; /* atomic: the first thread's holds for all */
-	int64_t now = clock_ns(CLOCK_MONOTONIC), first = 0;
-	int64_t known = __atomic_load_n(&offset, __ATOMIC_RELAXED);
+	int64_t known = __atomic_load_n(&offset, __ATOMIC_RELAXED), first = 0;
 
 	if (known)
-		return (uint64_t)(now + known);
-	known = clock_ns(CLOCK_REALTIME) - now;
+		return clock_time + (uint64_t)known;
+	known = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 	if (!__atomic_compare_exchange_n(&offset, &first, known, false, __ATOMIC_RELAXED,
 					 __ATOMIC_RELAXED))
 		known = first;
-	return (uint64_t)(now + known);
+	return clock_time + (uint64_t)known;
+}
+
+uint64_t format_now_ns(void)
+{
+	return format_real_ns((uint64_t)clock_ns(CLOCK_MONOTONIC));
 }
 
 const char *format_addr(uint32_t addr, char buf[FORMAT_ADDR_SIZE])

@@ -87,6 +87,9 @@ int format_parse_time(const char *text, enum format_time *time);
 
 /* CLOCK_REALTIME in nanoseconds, never going back within the process. */
 uint64_t format_now_ns(void);
+
+/* The same of a time of CLOCK_MONOTONIC. */
+uint64_t format_real_ns(uint64_t clock_time);
 /* "0x401", "?" for RPMSG_ADDR_ANY; buf holds 11 bytes. Returns buf. */
 #define FORMAT_ADDR_SIZE 11
 const char *format_addr(uint32_t addr, char buf[FORMAT_ADDR_SIZE]);

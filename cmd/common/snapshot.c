@@ -132,8 +132,8 @@ int snapshot_read(struct snapshot *snapshot, const struct sides *sides)
 		err = read_side(&snapshot->side[i], sides->bus[i]);
 		memcpy(snapshot->bus, snapshot->side[i].info.name, sizeof(snapshot->bus));
 	}
-	snapshot->time_ns = format_now_ns();
 	snapshot->clock_ns = (uint64_t)run_now();
+	snapshot->time_ns = format_real_ns(snapshot->clock_ns);
 	return err;
 }
 

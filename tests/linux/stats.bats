@@ -69,6 +69,12 @@ quiet()
 	last_round && ! findings last.json | grep -qE -- "$1"
 }
 
+# last_sent N: whether that many messages are sent in it
+last_sent()
+{
+	last_round && [[ $(jq 'select(.what == "bus").tx.messages' last.json) == "$1" ]]
+}
+
 # Its process alone: what runs in it is its own and stopped with it.
 halt()
 {
@@ -158,6 +164,7 @@ write_and_read()
 	wait_for is '[true,2,4,90,2,10]' \
 		'select(.what == "bus") | [.up, .generation, .tx.messages, .tx.bytes, .rx.messages, .rx.bytes]'
 	wait_for quiet link-down
+	wait_for last_sent 4
 	exits 130 stop "$top" INT
 	run -0 jq -c 'select(.type == "down" or .type == "up") | .type' "$rounds"
 	assert_output '"down"
